@@ -1,0 +1,12 @@
+//! The world side of patch: reads dpkg's status and apt's security indexes, plants the invented host.
+#![expect(clippy::disallowed_methods, reason = "edge")]
+
+mod apt;
+mod dpkg;
+mod prove;
+mod unpack;
+
+pub use apt::{Index, LISTS, advisories, security_indexes};
+pub use dpkg::{Dpkg, STATUS, inventory};
+pub use prove::SyntheticHost;
+pub use unpack::{MAX_FILE_BYTES, MAX_UNPACKED_BYTES, UnpackError, unpack, unpack_bytes};

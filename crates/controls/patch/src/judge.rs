@@ -1,0 +1,169 @@
+//! From an audit to findings: grouped by what mends them, one command each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cordon_model::{
+    ControlName, Event, Fact, Finding, Host, Key, MAX_LISTED, Memory, Package, PackageStatus, Rule,
+    SourceName, Subject, Text, Value, Verdict, Watched,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    audit::{Have, Installed, Requisite, Row, RowState},
+    policy::Patch,
+    rules::{MISSING, PARTIAL, REQUIREMENT, SPEC, UNKNOWN},
+};
+
+/// Most packages named in a command; a longer command line helps nobody.
+const MAX_NAMED: usize = 400;
+
+/// Memory of one host: what it has.
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
+pub struct State {
+    packages: BTreeMap<(SourceName, Text), Have>,
+    /// Whether a whole look was ever finished; before that an absence means nothing.
+    looked: bool,
+}
+
+impl State {
+    /// `(name, architecture, what the host has)`, sorted.
+    pub fn packages(&self) -> impl Iterator<Item = Installed<'_>> {
+        self.packages
+            .iter()
+            .map(|((name, arch), have)| (name, arch, have))
+    }
+}
+
+type Say<'s> = &'s mut dyn FnMut(Verdict);
+
+pub(crate) fn judge(patch: &Patch, memory: &mut Memory<State>, event: &Event, say: Say<'_>) {
+    let Some(host) = memory.key().host().cloned() else {
+        return;
+    };
+    match &event.fact {
+        Fact::Package(package) => remember(memory, package),
+        Fact::Pulse { of, .. } if *of == me() => {
+            if !memory.looked && !memory.packages.is_empty() {
+                memory.looked = true;
+            }
+            report(patch, &host, memory, say);
+        }
+        Fact::Swapped { .. } => report(patch, &host, memory, say),
+        _ => {}
+    }
+}
+
+fn me() -> Watched {
+    Watched::Control(ControlName::from(SPEC.name))
+}
+
+fn remember(memory: &mut Memory<State>, package: &Package) {
+    let key = (package.name.clone(), package.arch.clone());
+    if package.status == PackageStatus::Absent {
+        memory.packages.remove(&key);
+        if memory.packages.is_empty() {
+            **memory = State::default(); // nothing is left: a host as if never looked at
+        }
+    } else {
+        memory.packages.insert(key, Have::from(package));
+    }
+}
+
+fn report(patch: &Patch, host: &Host, state: &State, say: Say<'_>) {
+    if !state.looked {
+        return;
+    }
+    let packages: Vec<Installed<'_>> = state.packages().collect();
+    let rows = patch.audit(host, &packages);
+    let by_feed = |row: &&Row<'_>| matches!(row.asked, Requisite::Feed(_));
+    let missing = rows
+        .iter()
+        .filter(by_feed)
+        .filter(|row| row.state == RowState::Missing);
+    say(missing_updates(patch, host, &missing.collect::<Vec<_>>()));
+    say(half_installed(host, state));
+    say(unknown(host, &rows));
+    for row in &rows {
+        let Requisite::Baseline(id) = row.asked else {
+            continue;
+        };
+        let subject = Subject::Package(row.package.clone());
+        let key = Key::new(&REQUIREMENT, host, subject).detailed(id.clone());
+        say(match row.state {
+            RowState::Missing => Verdict::Find(
+                Finding::new(&REQUIREMENT, key)
+                    .with("requirement", id)
+                    .with("package", row.package.as_str())
+                    .with("installed", row.installed.unwrap_or("nothing")),
+            ),
+            RowState::Proven | RowState::Unknown(_) => Verdict::Clear(key),
+        });
+    }
+}
+
+fn missing_updates(patch: &Patch, host: &Host, missing: &[&Row<'_>]) -> Verdict {
+    let key = Key::new(&MISSING, host, Subject::Host);
+    if missing.is_empty() {
+        return Verdict::Clear(key);
+    }
+    let listed = missing.iter().map(|row| {
+        let (installed, fixed) = (row.installed.unwrap_or("-"), row.fixed.unwrap_or("-"));
+        let note = match row.status {
+            PackageStatus::Held => " (held)",
+            PackageStatus::Partial => " (installed by half)",
+            PackageStatus::Installed | PackageStatus::Absent => "",
+        };
+        format!("{} {installed} < {fixed}{note}", row.package)
+    });
+    let names: BTreeSet<&str> = missing.iter().map(|row| row.package.as_str()).collect();
+    let command: Vec<&str> = names.iter().copied().take(MAX_NAMED).collect();
+    let feeds = patch.feeds.iter().map(|feed| match feed.dated {
+        Some(dated) => format!("{} of {}", feed.name, dated.day()),
+        None => format!("{}, undated", feed.name),
+    });
+    Verdict::Find(
+        listing(&MISSING, key, listed)
+            .with("names", command.join(" "))
+            .with("feeds", feeds.collect::<Vec<_>>().join(", ")),
+    )
+}
+
+fn half_installed(host: &Host, state: &State) -> Verdict {
+    let key = Key::new(&PARTIAL, host, Subject::Host);
+    let partial = state
+        .packages()
+        .filter(|(_, _, have)| have.status == PackageStatus::Partial);
+    let names: Vec<String> = partial.map(|(name, _, _)| name.to_string()).collect();
+    if names.is_empty() {
+        return Verdict::Clear(key);
+    }
+    Verdict::Find(listing(&PARTIAL, key, names.into_iter()))
+}
+
+fn unknown(host: &Host, rows: &[Row<'_>]) -> Verdict {
+    let key = Key::new(&UNKNOWN, host, Subject::Host);
+    let (mut names, mut reasons) = (Vec::new(), BTreeSet::new());
+    for row in rows {
+        if let RowState::Unknown(why) = &row.state {
+            names.push(row.package.to_string());
+            reasons.insert(why.as_str());
+        }
+    }
+    if names.is_empty() {
+        return Verdict::Clear(key);
+    }
+    let reasons: Vec<&str> = reasons.into_iter().take(MAX_LISTED).collect();
+    Verdict::Find(listing(&UNKNOWN, key, names.into_iter()).with("reasons", reasons.join("; ")))
+}
+
+/// A finding with its count and at most [`MAX_LISTED`] of what it counts; how many more is said.
+fn listing(rule: &Rule, key: Key, all: impl Iterator<Item = String>) -> Finding {
+    let mut all: Vec<Text> = all.map(Text::from).collect();
+    let count = all.len();
+    let mut finding = Finding::new(rule, key).with("count", count);
+    if count > MAX_LISTED {
+        all.truncate(MAX_LISTED);
+        finding = finding.with("unlisted", count - MAX_LISTED);
+    }
+    finding.with("packages", Value::List(all))
+}

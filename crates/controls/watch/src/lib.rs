@@ -1,0 +1,48 @@
+//! Who watches the watchers.
+//!
+//! 2004: "it had been misbehaving for a few days; no one had looked at the logs." Mail still flowed,
+//! so nothing rang. This control alone judges silence, sickness, blindness and missed probes of every
+//! other control, of every source, agent and feed, and of the hub; the others only pulse.
+//!
+//! Who watches this one: the main loop asks it for [`Watch::outlook`] of itself after its own probe,
+//! a pulse withheld on purpose, and says so in its stead when that did not come back.
+
+mod expect;
+mod judge;
+mod outlook;
+mod rules;
+mod state;
+
+pub use expect::Watch;
+pub use outlook::Outlook;
+pub use rules::SPEC;
+pub use state::State;
+
+use cordon_model::{
+    Control, Event, Fact, Memory, Policy, PolicyError, Shard, ShardKey, Spec, Verdict,
+};
+
+impl Control for Watch {
+    const SPEC: &'static Spec = &SPEC;
+    const STATE: u32 = 1;
+    type State = State;
+
+    fn new(policy: &Policy) -> Result<Self, PolicyError> {
+        Self::read(policy)
+    }
+
+    fn shard(&self, event: &Event) -> Shard {
+        match event.fact {
+            Fact::Tick | Fact::ClockStep { .. } | Fact::Swapped { .. } => Shard::All,
+            _ => Shard::Host,
+        }
+    }
+
+    fn expected(&self) -> Vec<ShardKey> {
+        self.hosts().cloned().map(ShardKey::Host).collect()
+    }
+
+    fn judge(&self, memory: &mut Memory<State>, event: &Event, say: &mut dyn FnMut(Verdict)) {
+        judge::judge(self, memory, event, say);
+    }
+}

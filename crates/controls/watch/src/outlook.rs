@@ -1,0 +1,64 @@
+//! How each watched thing stands: what a page or a prompt shows.
+
+use std::collections::BTreeMap;
+
+use cordon_model::{Blindness, Standing, Time, Watched};
+
+use crate::{State, Watch, state::Wrong};
+
+/// How one watched thing stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outlook {
+    /// In one word.
+    pub standing: Standing,
+    /// Its last sign of life; for a source its last event, for a feed the date that it bears.
+    pub last: Option<Time>,
+    /// When a probe last came back.
+    pub proven: Option<Time>,
+    /// Why it cannot look.
+    pub blind: Option<Blindness>,
+    /// Things seen in the running window, and errors among them.
+    pub seen: (u64, u64),
+}
+
+impl Watch {
+    /// How everything on one host stands at `at`. What never owed a sign of life is not in it.
+    pub fn outlook(&self, state: &State, at: Time) -> BTreeMap<Watched, Outlook> {
+        let mut all = BTreeMap::new();
+        for (of, entry) in state.entries.iter().filter(|(_, entry)| !entry.invented) {
+            let proven = match of {
+                Watched::Control(name) => state.proofs.get(name).copied(),
+                _ => None,
+            };
+            let missed = matches!(of, Watched::Control(name) if state.missed.contains(name));
+            let fresh = proven.is_some_and(|when| at.since(when) <= self.limits.proof_age);
+            let standing = if entry.blind.is_some() {
+                Standing::Blind
+            } else if entry.wrong.contains(&Wrong::Silent) {
+                Standing::Silent
+            } else if !entry.wrong.is_empty() || missed {
+                Standing::Sick
+            } else if fresh {
+                Standing::Proven
+            } else {
+                Standing::Working
+            };
+            let last = match of {
+                Watched::Source(_) | Watched::Feed(_) => entry.event,
+                _ => entry.pulsed,
+            };
+            let (blind, seen) = (entry.blind.clone(), entry.share.totals());
+            all.insert(
+                of.clone(),
+                Outlook {
+                    standing,
+                    last,
+                    proven,
+                    blind,
+                    seen,
+                },
+            );
+        }
+        all
+    }
+}
