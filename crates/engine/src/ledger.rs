@@ -68,6 +68,8 @@ pub struct Entry {
     pub last: Time,
     /// How often.
     pub count: u64,
+    /// Whether the world has heard of it, and so must hear of its end.
+    pub told: bool,
 }
 
 /// Where a standing finding stands. A resolved one stands no more.
@@ -172,10 +174,11 @@ impl Ledger {
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.last = at;
             entry.count += 1;
-            if entry.finding.says_the_same(&finding) {
+            let news = !entry.finding.says_the_same(&finding);
+            entry.finding = finding;
+            if !news {
                 return;
             }
-            entry.finding = finding;
             if matches!(entry.life, Life::New | Life::InProgress { .. }) {
                 out.push(Outcome::Changed(entry.finding.clone()));
             }
@@ -186,14 +189,16 @@ impl Ledger {
                 .rule(key.rule.as_str())
                 .map_or_else(Default::default, |rule| rule.settle);
         let life = Life::Settling { due };
+        let (first, last) = (at, at);
         self.entries.insert(
             key.clone(),
             Entry {
                 finding,
                 life,
-                first: at,
-                last: at,
+                first,
+                last,
                 count: 1,
+                told: false,
             },
         );
         self.place(&key, at, out);
@@ -207,7 +212,7 @@ impl Ledger {
             return;
         };
         self.changed.insert(key.clone());
-        if !matches!(entry.life, Life::Settling { .. }) {
+        if entry.told {
             out.push(Outcome::Resolved(key.clone()));
         }
         let under = Life::Folded { under: key.clone() };
@@ -316,6 +321,7 @@ impl Ledger {
                 Life::Settling { due }
             }
         };
+        entry.told |= !matches!(life, Life::Settling { .. });
         entry.life = life;
         self.due = earlier(self.due, entry.due());
     }
@@ -330,6 +336,7 @@ impl Ledger {
                 entry.life = Life::Folded {
                     under: under.clone(),
                 };
+                entry.told = true;
                 self.changed.insert(consequence.clone());
                 out.push(Outcome::Folded { finding, under });
             }
@@ -407,10 +414,9 @@ trait SaysTheSame {
 }
 
 impl SaysTheSame for Finding {
+    /// Another line or another event that shows the same is no news.
     fn says_the_same(&self, other: &Self) -> bool {
-        self.severity == other.severity
-            && self.fields == other.fields
-            && self.excerpt == other.excerpt
+        self.severity == other.severity && self.fields == other.fields
     }
 }
 

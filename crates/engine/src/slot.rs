@@ -91,12 +91,15 @@ impl<C: Control> Running<C> {
         self.shards.keys()
     }
 
+    fn shard(&mut self, key: ShardKey) -> &mut Cell<C::State> {
+        self.shards
+            .entry(key)
+            .or_insert_with_key(|key| Cell::fresh(key.clone()))
+    }
+
     fn expect_shards(&mut self) {
         for key in self.control.load().expected() {
-            let cell = self
-                .shards
-                .entry(key)
-                .or_insert_with_key(|key| Cell::fresh(key.clone()));
+            let cell = self.shard(key);
             cell.expected = true;
         }
     }
@@ -132,6 +135,7 @@ impl<C: Control> Slot for Running<C> {
                 };
             }
             Ok(Shard::All) => {
+                self.shard(ShardKey::Host(event.host.clone()));
                 let mut judged = Judged::Fine;
                 for cell in self.shards.values_mut() {
                     if let bad @ Judged::Panicked { .. } = cell.judge(&**control, event, verdicts) {
@@ -144,11 +148,7 @@ impl<C: Control> Slot for Running<C> {
             Ok(Shard::Source(source)) => ShardKey::Source(event.host.clone(), source),
             Ok(Shard::Fleet) => ShardKey::Fleet,
         };
-        let cell = self
-            .shards
-            .entry(key)
-            .or_insert_with_key(|key| Cell::fresh(key.clone()));
-        cell.judge(&**control, event, verdicts)
+        self.shard(key).judge(&**control, event, verdicts)
     }
 
     fn save(&mut self, name: &ControlName, out: &mut Vec<Record>) {
@@ -179,10 +179,7 @@ impl<C: Control> Slot for Running<C> {
     fn load(&mut self, key: ShardKey, version: u32, bytes: &Arc<[u8]>) -> Result<(), Amnesia> {
         let state = decode::<C>(version, bytes)?;
         let memory = Memory::new(key.clone(), state);
-        let cell = self
-            .shards
-            .entry(key)
-            .or_insert_with_key(|key| Cell::fresh(key.clone()));
+        let cell = self.shard(key);
         (cell.memory, cell.saved) = (memory, Some(Arc::clone(bytes)));
         Ok(())
     }

@@ -73,7 +73,8 @@ pub enum Shard {
     Source(SourceName),
     /// The one memory that spans hosts.
     Fleet,
-    /// Every memory there is, one after the other: what `Tick` and a swap cost.
+    /// Every memory there is and that of the event's host, one after the other: what `Tick` and a
+    /// swap cost.
     All,
 }
 

@@ -92,9 +92,9 @@ impl Control for Logs {
     fn judge(&self, memory: &mut Memory<Reading>, event: &Event, say: &mut dyn FnMut(Verdict)) {
         let Fact::Log(line) = &event.fact else { return };
         let text = line.text.as_str();
-        let subject = match planted(text) {
-            Some(nonce) => Subject::Nonce(nonce),
-            None => Subject::Watched(Watched::Source(line.source.clone())),
+        let subject = match (&event.probe, planted(text)) {
+            (Some(_), Some(nonce)) => Subject::Nonce(nonce),
+            _ => Subject::Watched(Watched::Source(line.source.clone())),
         };
         let found = |phrase: &str| {
             let key = Key::new(&PHRASE, &event.host, subject.clone()).detailed(phrase);
@@ -103,8 +103,8 @@ impl Control for Logs {
             finding.excerpt = Some(line.text.clone());
             Verdict::Find(finding)
         };
-        if matches!(subject, Subject::Nonce(_)) {
-            say(found(PROBE_MARK));
+        if text.contains(PROBE_MARK) {
+            say(found(PROBE_MARK)); // planted by us, or by somebody who wants to look like us
         }
         if event.probe.is_some() {
             return; // a planted line must not be learned
@@ -123,7 +123,7 @@ impl Control for Logs {
     }
 }
 
-/// The nonce of a planted line, whoever planted it: what the engine did not plant is reported.
+/// The nonce of a planted line.
 fn planted(text: &str) -> Option<cordon_model::Nonce> {
     let (_, rest) = text.split_once(PROBE_MARK)?;
     rest.split_whitespace().next()?.parse().ok() // ok: because a mark without a nonce is no planting

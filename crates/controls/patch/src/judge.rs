@@ -113,7 +113,12 @@ fn missing_updates(patch: &Patch, host: &Host, missing: &[&Row<'_>]) -> Verdict 
             PackageStatus::Partial => " (installed by half)",
             PackageStatus::Installed | PackageStatus::Absent => "",
         };
-        format!("{} {installed} < {fixed}{note}", row.package)
+        let than = if installed == fixed {
+            String::new()
+        } else {
+            format!(" < {fixed}")
+        };
+        format!("{} {installed}{than}{note}", row.package)
     });
     let names: BTreeSet<&str> = missing.iter().map(|row| row.package.as_str()).collect();
     let command: Vec<&str> = names.iter().copied().take(MAX_NAMED).collect();

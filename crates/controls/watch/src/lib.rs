@@ -15,7 +15,7 @@ mod state;
 
 pub use expect::Watch;
 pub use outlook::Outlook;
-pub use rules::SPEC;
+pub use rules::{SPEC, WITHHELD_PULSE};
 pub use state::State;
 
 use cordon_model::{

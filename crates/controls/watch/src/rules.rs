@@ -113,7 +113,8 @@ pub(crate) const STEPPED: Rule = Rule {
     ..rule("watch.clock-stepped", Severity::Low)
 };
 
-pub(crate) const WITHHELD_PULSE: &str = "watch.withheld-pulse";
+/// Name of the probe of `watch.silent`.
+pub const WITHHELD_PULSE: &str = "watch.withheld-pulse";
 
 /// Who watches the watchers.
 pub const SPEC: Spec = Spec {

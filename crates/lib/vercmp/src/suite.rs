@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use crate::{Kind, VersionError, compare};
+use crate::{Kind, check, compare};
 
 /// A line quoted in an error is cut to this many characters.
 const MAX_QUOTED_CHARS: usize = 80;
@@ -24,118 +24,155 @@ pub struct Suite {
 pub struct Difference {
     /// Its line in the suite; the header is line 1.
     pub line: usize,
-    /// The version on the left.
-    pub a: String,
-    /// The order that the suite gives for `a` and `b`.
-    pub expected: Ordering,
-    /// The version on the right.
-    pub b: String,
-    /// The order that came out, or why none did.
-    pub got: Result<Ordering, VersionError>,
+    /// The case as the suite writes it: `1.9 < 1.10`, or a version and whether it is one.
+    pub case: String,
+    /// What came out instead.
+    pub got: String,
 }
 
 /// Why a text is not a suite.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SuiteError {
-    /// The first line does not begin with the names of the first three columns.
-    #[error("line {line}: expected the header \"a\\top\\tb\", found {found:?}")]
+    /// The first line names neither of the two forms.
+    #[error("line 1: expected the header \"a\\top\\tb\" or \"version\\tvalid\", found {found:?}")]
     Header {
-        /// Where, counted from 1.
-        line: usize,
         /// The line that came, its beginning if it is long.
         found: String,
     },
-    /// A line is not of three or four columns.
-    #[error("line {line}: expected 3 or 4 columns parted by tabs, found {found}")]
+    /// A line does not have the columns of its form.
+    #[error(
+        "line {line}: expected {expected} columns parted by tabs and perhaps a note, found {found}"
+    )]
     Columns {
         /// Where, counted from 1.
         line: usize,
+        /// How many the form has, without the note.
+        expected: usize,
         /// How many columns came.
         found: usize,
     },
-    /// The second column is no order.
-    #[error("line {line}: expected one of < = >, found {found:?}")]
-    Operator {
+    /// The answer is none that the form knows.
+    #[error("line {line}: expected one of {expected}, found {found:?}")]
+    Answer {
         /// Where, counted from 1.
         line: usize,
+        /// What the form knows.
+        expected: &'static str,
         /// The column that came, its beginning if it is long.
         found: String,
     },
     /// There is a header and nothing else.
-    #[error("line {line}: expected a case, found the end of the text")]
-    NoCase {
-        /// Where the first case would have been.
-        line: usize,
-    },
+    #[error("line 2: expected a case, found the end of the text")]
+    NoCase,
 }
 
-/// Compare every pair of a suite by `kind` and count where the answers agree.
+/// Hold every case of a suite against `kind` and count where the answers agree.
 ///
-/// A suite is lines of `a <TAB> op <TAB> b [<TAB> source]` under a header line; `op` is one of `<`,
-/// `=`, `>`.
+/// A suite has a header line and one of two forms: `a <TAB> op <TAB> b`, where `op` is `<`, `=` or
+/// `>`, asks for an order; `version <TAB> valid`, where `valid` is `yes`, `warn` (valid, and not
+/// nice) or `no`, asks whether something is a version at all. One more column is a note.
 ///
 /// ```
 /// use vercmp::{Kind, run_suite};
 ///
 /// let suite = run_suite(Kind::Deb, "a\top\tb\tsource\n1.9\t<\t1.10\tmine\n1.0\t=\t1.0-0\n")?;
 /// assert_eq!((suite.agree, suite.differ.len()), (2, 0));
+/// let suite = run_suite(Kind::Deb, "version\tvalid\n1.0-1\tyes\n-1:0\tno\n")?;
+/// assert_eq!((suite.agree, suite.differ.len()), (2, 0));
 /// # Ok::<(), vercmp::SuiteError>(())
 /// ```
 pub fn run_suite(kind: Kind, tsv: &str) -> Result<Suite, SuiteError> {
     let mut lines = (1..).zip(tsv.lines());
     let header = lines.next().map_or("", |(_, text)| text);
-    if header != "a\top\tb" && !header.starts_with("a\top\tb\t") {
-        return Err(SuiteError::Header {
-            line: 1,
-            found: quoted(header),
-        });
-    }
+    let mut names = header.split('\t');
+    let judge = match (names.next(), names.next(), names.next()) {
+        (Some("a"), Some("op"), Some("b")) => order,
+        (Some("version"), Some("valid"), _) => syntax,
+        _ => {
+            return Err(SuiteError::Header {
+                found: quoted(header),
+            });
+        }
+    };
     let mut suite = Suite {
         agree: 0,
         differ: Vec::new(),
     };
     for (line, text) in lines {
-        let (a, expected, b) = case(line, text)?;
-        let got = compare(kind, a, b);
-        if got == Ok(expected) {
-            suite.agree += 1;
-        } else {
-            suite.differ.push(Difference {
-                line,
-                a: a.to_owned(),
-                expected,
-                b: b.to_owned(),
-                got,
-            });
+        match judge(kind, line, text)? {
+            None => suite.agree += 1,
+            Some(difference) => suite.differ.push(difference),
         }
     }
     if suite.agree == 0 && suite.differ.is_empty() {
-        return Err(SuiteError::NoCase { line: 2 });
+        return Err(SuiteError::NoCase);
     }
     Ok(suite)
 }
 
-fn case(line: usize, text: &str) -> Result<(&str, Ordering, &str), SuiteError> {
+/// The columns of a line, without the note.
+fn columns<const N: usize>(line: usize, text: &str) -> Result<[&str; N], SuiteError> {
+    let found = text.split('\t').count();
     let mut columns = text.split('\t');
-    let (Some(a), Some(op), Some(b), _source, None) = (
-        columns.next(),
-        columns.next(),
-        columns.next(),
-        columns.next(),
-        columns.next(),
-    ) else {
-        return Err(SuiteError::Columns {
+    let columns = [(); N].map(|()| columns.next().unwrap_or_default());
+    if found == N || found == N + 1 {
+        Ok(columns)
+    } else {
+        Err(SuiteError::Columns {
             line,
-            found: text.split('\t').count(),
+            expected: N,
+            found,
+        })
+    }
+}
+
+fn order(kind: Kind, line: usize, text: &str) -> Result<Option<Difference>, SuiteError> {
+    let [a, op, b] = columns(line, text)?;
+    let Some(expected) = operator(op) else {
+        return Err(SuiteError::Answer {
+            line,
+            expected: "< = >",
+            found: quoted(op),
         });
     };
-    match operator(op) {
-        Some(expected) => Ok((a, expected, b)),
-        None => Err(SuiteError::Operator {
-            line,
-            found: quoted(op),
-        }),
-    }
+    let got = match compare(kind, a, b) {
+        Ok(got) if got == expected => return Ok(None),
+        Ok(Ordering::Less) => "<".to_owned(),
+        Ok(Ordering::Equal) => "=".to_owned(),
+        Ok(Ordering::Greater) => ">".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Ok(Some(Difference {
+        line,
+        case: format!("{a} {op} {b}"),
+        got,
+    }))
+}
+
+fn syntax(kind: Kind, line: usize, text: &str) -> Result<Option<Difference>, SuiteError> {
+    let [version, answer] = columns(line, text)?;
+    let expected = match answer {
+        "yes" | "warn" => true,
+        "no" => false,
+        _ => {
+            return Err(SuiteError::Answer {
+                line,
+                expected: "yes warn no",
+                found: quoted(answer),
+            });
+        }
+    };
+    let got = match check(kind, version) {
+        Ok(()) if expected => return Ok(None),
+        Err(_) if !expected => return Ok(None),
+        Ok(()) => "yes".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Ok(Some(Difference {
+        line,
+        case: format!("{version} {answer}"),
+        got,
+    }))
 }
 
 fn operator(op: &str) -> Option<Ordering> {
@@ -155,7 +192,6 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
-    use crate::check;
 
     const TRIPLES: usize = 20_000;
 
@@ -236,15 +272,22 @@ mod tests {
         let [order, error] = suite.differ.as_slice() else {
             panic!("{suite:?}");
         };
-        let expected = Difference {
-            line: 4,
-            a: "2".to_owned(),
-            expected: Ordering::Less,
-            b: "1".to_owned(),
-            got: Ok(Ordering::Greater),
-        };
-        assert_eq!(*order, expected);
-        assert_eq!((error.line, error.got.is_err()), (5, true));
+        let (case, got) = ("2 < 1".to_owned(), ">".to_owned());
+        assert_eq!(*order, Difference { line: 4, case, got });
+        assert_eq!(error.line, 5);
+    }
+
+    #[test]
+    fn a_suite_may_ask_whether_something_is_a_version() {
+        let suite = run_suite(
+            Kind::Deb,
+            "version\tvalid\tnote\n1\tyes\t\n-1:0\tyes\n\tno\n",
+        );
+        let suite = suite.unwrap();
+        assert_eq!(
+            (suite.agree, suite.differ.len(), suite.differ[0].line),
+            (2, 1, 3)
+        );
     }
 
     #[test]
@@ -253,26 +296,27 @@ mod tests {
             assert_eq!(run_suite(Kind::Rpm, tsv), Err(expected), "{tsv:?}");
         };
         let header = |found: &str| SuiteError::Header {
-            line: 1,
             found: found.to_owned(),
         };
         check("", header(""));
         check("1\t<\t2\n", header("1\t<\t2"));
         check(&"x".repeat(1000), header(&"x".repeat(MAX_QUOTED_CHARS)));
-        check("a\top\tb\n", SuiteError::NoCase { line: 2 });
-        check(
-            "a\top\tb\n1\t<\t2\n\n",
-            SuiteError::Columns { line: 3, found: 1 },
-        );
-        check(
-            "a\top\tb\n1\t<\t2\tx\ty\n",
-            SuiteError::Columns { line: 2, found: 5 },
-        );
+        check("a\top\tb\n", SuiteError::NoCase);
+        let columns = |line, found| SuiteError::Columns {
+            line,
+            expected: 3,
+            found,
+        };
+        check("a\top\tb\n1\t<\t2\n\n", columns(3, 1));
+        check("a\top\tb\n1\t<\t2\tx\ty\n", columns(2, 5));
+        let found = "<=".to_owned();
+        let expected = "< = >";
         check(
             "a\top\tb\n1\t<=\t2\n",
-            SuiteError::Operator {
+            SuiteError::Answer {
                 line: 2,
-                found: "<=".to_owned(),
+                expected,
+                found,
             },
         );
     }

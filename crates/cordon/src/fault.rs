@@ -1,0 +1,114 @@
+//! What goes wrong, as people see it: a code, a sentence, where, a hint, and the exit code.
+
+use std::fmt;
+
+/// Exit codes of every command. The highest of 2 to 6 wins, else 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum Exit {
+    /// Nothing to report.
+    Nothing = 0,
+    /// There are findings, or what came differs from what was expected.
+    Findings = 1,
+    /// Wrong usage, or input that cannot be used.
+    Usage = 2,
+    /// The hub cannot be reached.
+    HubUnreachable = 3,
+    /// A control is blind, silent or sick.
+    Blind = 4,
+    /// Part of the work could not be done.
+    Partial = 5,
+    /// The store failed.
+    Store = 6,
+}
+
+/// A row of the catalogue of errors.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    /// `E0203`.
+    pub id: &'static str,
+    /// What it means, one sentence.
+    pub means: &'static str,
+    /// What to do about it.
+    pub hint: &'static str,
+    /// How the command ends.
+    pub exit: Exit,
+}
+
+macro_rules! catalogue {
+    ($($name:ident = $id:literal, $exit:ident, $means:literal, $hint:literal;)*) => {
+        $(#[doc = $means] pub const $name: Code =
+            Code { id: $id, means: $means, hint: $hint, exit: Exit::$exit };)*
+        /// Every error there is; `docs/reference/errors.md` is made from it.
+        pub const CATALOGUE: &[Code] = &[$($name),*];
+    };
+}
+
+catalogue! {
+    POLICY_UNREADABLE = "E0101", Usage, "The policy file cannot be read.",
+        "check the path after --policy, or leave it out to use the built-in policy";
+    POLICY_REFUSED = "E0102", Usage, "The policy was refused.",
+        "mend the line named above; nothing was changed, and a running Cordon keeps its old policy";
+    INVENTORY_UNREADABLE = "E0201", Usage, "An inventory cannot be read.",
+        "give a dpkg status file, as /var/lib/dpkg/status of the host";
+    FEED_UNREADABLE = "E0203", Usage, "A security index cannot be read whole.",
+        "run `apt-get update`; until then patch says \"cannot see\", not \"fine\"";
+    FEED_MISSING = "E0204", Blind, "There is no security index to judge by.",
+        "run `apt-get update`, or name an index with --advisories";
+    SUITE_UNREADABLE = "E0205", Usage, "A version suite cannot be read.",
+        "a suite has the header `a<TAB>op<TAB>b` or `version<TAB>valid` and one case a line";
+    SCENARIO_BROKEN = "E0301", Usage, "A scenario cannot be run.",
+        "a scenario is a folder of policy.toml, events.jsonl and verdicts.jsonl; see docs/guide/scenarios.md";
+    NOT_RESUMABLE = "E0302", Findings, "A restart between two events changes what is judged.",
+        "some field of a control's State is not saved, or not loaded as it was";
+    UNKNOWN_HOST = "E0401", Usage, "The name of this host cannot be read.",
+        "give it with --host";
+    OUTPUT = "E0402", Partial, "The result could not be written.",
+        "the reader of the output went away, or its disk is full";
+}
+
+/// Something that went wrong.
+#[derive(Debug)]
+pub struct Fault {
+    /// Which.
+    pub code: &'static Code,
+    /// What was expected and what came.
+    pub what: String,
+    /// File, line or host, if there is one.
+    pub place: Option<String>,
+}
+
+impl Fault {
+    /// An error of `code`.
+    pub fn new(code: &'static Code, what: impl fmt::Display) -> Self {
+        Self {
+            code,
+            what: what.to_string(),
+            place: None,
+        }
+    }
+
+    /// The same, in a place.
+    pub fn at(mut self, place: impl fmt::Display) -> Self {
+        self.place = Some(place.to_string());
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code, what, place } = self;
+        writeln!(f, "error[{}]: {}", code.id, crate::page::inert(what))?;
+        if let Some(place) = place {
+            writeln!(f, "  --> {}", crate::page::inert(place))?;
+        }
+        write!(f, "  hint: {}", code.hint)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// How a command that met `exits` ends: the highest of 2 to 6, else 1, else 0.
+pub fn worst(exits: impl IntoIterator<Item = Exit>) -> Exit {
+    exits.into_iter().max().unwrap_or(Exit::Nothing)
+}
