@@ -260,6 +260,11 @@ impl Engine {
                 .all(|(mine, theirs)| mine.slot.same(&*theirs.slot))
     }
 
+    /// Whether events that it caused itself wait for the next step.
+    pub fn has_waiting(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// The host it runs on.
     pub const fn me(&self) -> &Host {
         &self.me

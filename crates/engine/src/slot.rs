@@ -220,7 +220,7 @@ impl<S: Default> Cell<S> {
             Ok(()) => Judged::Fine,
             Err(panic) => {
                 verdicts.truncate(before);
-                // ok: because these bytes are this process's own; none were saved means it was new
+                // ok, default: because these bytes are this process's own, and none means it was new
                 let saved = self
                     .saved
                     .as_ref()

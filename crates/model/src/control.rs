@@ -48,8 +48,8 @@ pub trait Control: Send + Sync + Sized + 'static {
 /// `answer` is pure and has no memory. It is called in the sensor's own thread on a snapshot; the
 /// answer follows as [`crate::Fact::Decided`]. A swap replaces the snapshot: nothing waits for it.
 pub trait Gate: Control {
-    /// What the world asks.
-    type Ask;
+    /// What the world asks; may be borrowed bytes of a message still in the sensor's buffer.
+    type Ask: ?Sized;
     /// What it is told.
     type Answer;
     /// Answers at once.

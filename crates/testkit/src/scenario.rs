@@ -154,6 +154,17 @@ impl Scenario {
         Ok(stage.told)
     }
 
+    /// What is remembered at its end.
+    pub fn snapshot(&self, controls: &[Make]) -> Result<Snapshot, ScenarioError> {
+        let mut stage = Stage::new(self, controls)?;
+        for (now, sensed) in &self.events {
+            stage.step(*now, sensed)?;
+        }
+        let mut snapshot = Snapshot::default();
+        snapshot.absorb(stage.engine.save());
+        Ok(snapshot)
+    }
+
     /// With a restart after every event.
     pub fn run_with_restarts(&self, controls: &[Make]) -> Result<Vec<Said>, ScenarioError> {
         let mut stage = Stage::new(self, controls)?;

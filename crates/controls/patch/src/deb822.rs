@@ -102,6 +102,16 @@ pub fn read_release_date(bytes: &[u8]) -> Option<Time> {
     Time::from_civil((year, u64::try_from(month).ok()?, day), clock) // ok: because it is at most 12
 }
 
+/// The size in bytes that a `Release` or `InRelease` file gives for `index`, unpacked, as
+/// `main/binary-amd64/Packages`: a line ` checksum size path` (Debian's repository format, "Release").
+pub fn read_release_size(bytes: &[u8], index: &str) -> Option<u64> {
+    bytes.split(|byte| *byte == b'\n').find_map(|line| {
+        let mut words = text(line).ok()?.strip_prefix(' ')?.split_ascii_whitespace(); // ok: because None is the answer
+        let (_checksum, size, path) = (words.next()?, words.next()?, words.next()?);
+        (path == index).then(|| size.parse().ok())? // ok: likewise
+    })
+}
+
 /// The fields that decide, as bytes; empty where the stanza has none.
 #[derive(Default, Clone, Copy)]
 struct Stanza<'b> {
@@ -251,6 +261,19 @@ mod tests {
         check(date, Some("2026-05-20T16:28:12Z"));
         check("Origin: Debian\n", None);
         check("Date: soon\n", None);
+    }
+
+    #[test]
+    fn a_release_tells_the_size_of_an_index() {
+        let text = b"SHA256:\n ab12 2523192 main/binary-amd64/Packages\n cd34 7 main/binary-i386/Packages\n";
+        assert_eq!(
+            read_release_size(text, "main/binary-amd64/Packages"),
+            Some(2_523_192)
+        );
+        assert_eq!(
+            read_release_size(text, "contrib/binary-amd64/Packages"),
+            None
+        );
     }
 
     #[test]

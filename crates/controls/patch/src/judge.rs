@@ -127,7 +127,7 @@ fn missing_updates(patch: &Patch, host: &Host, missing: &[&Row<'_>]) -> Verdict 
         None => format!("{}, undated", feed.name),
     });
     Verdict::Find(
-        listing(&MISSING, key, listed)
+        listing(&MISSING, key, "security update", listed)
             .with("names", command.join(" "))
             .with("feeds", feeds.collect::<Vec<_>>().join(", ")),
     )
@@ -142,7 +142,7 @@ fn half_installed(host: &Host, state: &State) -> Verdict {
     if names.is_empty() {
         return Verdict::Clear(key);
     }
-    Verdict::Find(listing(&PARTIAL, key, names.into_iter()))
+    Verdict::Find(listing(&PARTIAL, key, "package", names.into_iter()))
 }
 
 fn unknown(host: &Host, rows: &[Row<'_>]) -> Verdict {
@@ -158,14 +158,20 @@ fn unknown(host: &Host, rows: &[Row<'_>]) -> Verdict {
         return Verdict::Clear(key);
     }
     let reasons: Vec<&str> = reasons.into_iter().take(MAX_LISTED).collect();
-    Verdict::Find(listing(&UNKNOWN, key, names.into_iter()).with("reasons", reasons.join("; ")))
+    Verdict::Find(
+        listing(&UNKNOWN, key, "package", names.into_iter()).with("reasons", reasons.join("; ")),
+    )
 }
 
 /// A finding with its count and at most [`MAX_LISTED`] of what it counts; how many more is said.
-fn listing(rule: &Rule, key: Key, all: impl Iterator<Item = String>) -> Finding {
+fn listing(rule: &Rule, key: Key, thing: &str, all: impl Iterator<Item = String>) -> Finding {
     let mut all: Vec<Text> = all.map(Text::from).collect();
     let count = all.len();
-    let mut finding = Finding::new(rule, key).with("count", count);
+    let plural = if count == 1 { "" } else { "s" };
+    let what = format!("{count} {thing}{plural}");
+    let mut finding = Finding::new(rule, key)
+        .with("count", count)
+        .with("what", what);
     if count > MAX_LISTED {
         all.truncate(MAX_LISTED);
         finding = finding.with("unlisted", count - MAX_LISTED);

@@ -14,7 +14,8 @@ mod rules;
 
 pub use audit::{Have, Installed, Requisite, Row, RowState};
 pub use deb822::{
-    InventoryError, Listing, Published, read_packages_index, read_release_date, read_status,
+    InventoryError, Listing, Published, read_packages_index, read_release_date, read_release_size,
+    read_status,
 };
 pub use feed::{DEBIAN_PACKAGES, Feed, FeedError};
 pub use judge::State;

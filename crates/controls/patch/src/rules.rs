@@ -26,7 +26,7 @@ const fn rule(id: &'static str, severity: Severity) -> Rule {
 }
 
 pub(crate) const MISSING: Rule = Rule {
-    title: "{count} security updates are missing",
+    title: "{what} missing",
     advice: "The feed has a fixed version of each of these packages and the host has an older one. \
              Install them in one go; a held package must be released first.",
     command: Some("apt-get install --only-upgrade {names}"),
@@ -44,7 +44,7 @@ pub(crate) const REQUIREMENT: Rule = Rule {
 };
 
 pub(crate) const PARTIAL: Rule = Rule {
-    title: "{count} packages are installed by half",
+    title: "{what} installed by half",
     advice: "Their installation was interrupted, so the new version may not be in force whatever its \
              number says. Let the package manager finish.",
     command: Some("dpkg --configure -a"),
@@ -52,7 +52,7 @@ pub(crate) const PARTIAL: Rule = Rule {
 };
 
 pub(crate) const UNKNOWN: Rule = Rule {
-    title: "{count} packages cannot be judged",
+    title: "{what} not judgeable",
     advice: "{reasons}. They are neither proven nor missing: find a feed that covers them, or remove \
              them.",
     ..rule("patch.unknown", Severity::Low)

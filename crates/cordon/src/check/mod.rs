@@ -4,6 +4,7 @@
 //! probe came back, and this loop, not watch, says so when it did not.
 
 pub mod draw;
+mod knows;
 pub mod posture;
 
 use std::{
@@ -123,6 +124,11 @@ pub fn look(options: &Options) -> Result<Look, Fault> {
 }
 
 impl Look {
+    /// When the last thing was judged.
+    pub const fn at(&self) -> Time {
+        self.engine.at()
+    }
+
     fn step(&mut self, sensed: Sensed) {
         let proven = &mut self.proven;
         self.engine.step(clock::now(), sensed, &mut |said: Said| {
@@ -353,13 +359,5 @@ fn read_policy(named: Option<&Path>, root: &Path) -> Result<(String, Option<Path
             Ok((String::new(), None))
         }
         Err(error) => Err(Fault::new(&fault::POLICY_UNREADABLE, error).at(path.display())),
-    }
-}
-
-/// Time of the look.
-impl Look {
-    /// When the last thing was judged.
-    pub const fn at(&self) -> Time {
-        self.engine.at()
     }
 }

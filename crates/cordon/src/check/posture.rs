@@ -3,16 +3,14 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use cordon_engine::{Entry, Life};
-use cordon_logs::Logs;
 use cordon_model::{
-    ControlName, Finding, Rule, Severity, ShardKey, Spec, Standing, Time, Value, Watched,
+    ControlName, Finding, Rule, Severity, ShardKey, Spec, Standing, Subject, Time, Value, Watched,
 };
-use cordon_patch::Patch;
 use cordon_watch::{Outlook, Watch};
 use serde::Serialize;
 
-use super::Look;
-use crate::{fault::Exit, page};
+use super::{Look, knows, knows::plural};
+use crate::fault::Exit;
 
 /// Most things to do that a page shows.
 pub const MAX_NEXT: usize = 5;
@@ -96,28 +94,19 @@ pub struct Todo {
 impl Posture {
     /// What `look` means.
     pub fn of(look: &Look) -> Self {
-        let outlook = outlook(look);
         let specs = look.engine.specs();
-        let controls: Vec<ControlLine> = specs
+        let rules: Vec<&Rule> = specs.iter().flat_map(|spec| spec.rules).collect();
+        let place = |id: &str| rules.iter().position(|rule| rule.id == id);
+        let entries = look.engine.findings();
+        let mut findings: Vec<FindingLine> = entries
+            .filter_map(|(key, entry)| Some(line(rules.get(place(key.rule.as_str())?)?, entry)))
+            .collect();
+        findings.sort_by_key(|finding| (Reverse(finding.severity), place(&finding.rule)));
+        let outlook = outlook(look);
+        let controls = specs
             .iter()
-            .map(|spec| control(look, spec, &outlook))
-            .collect();
-        let rules: BTreeMap<&str, &Rule> = specs
-            .iter()
-            .flat_map(|spec| spec.rules)
-            .map(|rule| (rule.id, rule))
-            .collect();
-        let order: BTreeMap<&str, usize> = rules_in_order(specs)
-            .enumerate()
-            .map(|(index, id)| (id, index))
-            .collect();
-        let mut findings: Vec<FindingLine> = look
-            .engine
-            .findings()
-            .filter_map(|(key, entry)| Some(line(rules.get(key.rule.as_str())?, entry)))
-            .collect();
-        let place = |finding: &FindingLine| order.get(finding.rule.as_str()).copied();
-        findings.sort_by_key(|finding| (Reverse(finding.severity), place(finding)));
+            .map(|spec| control(look, spec, &outlook, &findings));
+        let controls: Vec<ControlLine> = controls.collect();
         Self {
             at: look.at(),
             host: look.engine.me().to_string(),
@@ -154,10 +143,6 @@ fn is_open(finding: &FindingLine) -> bool {
     matches!(finding.status, "new" | "in_progress")
 }
 
-fn rules_in_order<'s>(specs: &'s [&'static Spec]) -> impl Iterator<Item = &'static str> + 's {
-    specs.iter().flat_map(|spec| spec.rules).map(|rule| rule.id)
-}
-
 fn outlook(look: &Look) -> BTreeMap<Watched, Outlook> {
     let key = ShardKey::Host(look.engine.me().clone());
     let state = look.engine.state::<Watch>(&key);
@@ -167,52 +152,44 @@ fn outlook(look: &Look) -> BTreeMap<Watched, Outlook> {
     }
 }
 
-fn control(look: &Look, spec: &Spec, outlook: &BTreeMap<Watched, Outlook>) -> ControlLine {
-    let own = outlook.get(&Watched::Control(ControlName::from(spec.name)));
-    let parts: Vec<(&Watched, &Outlook)> = outlook
+fn control(
+    look: &Look,
+    spec: &Spec,
+    outlook: &BTreeMap<Watched, Outlook>,
+    findings: &[FindingLine],
+) -> ControlLine {
+    let me = Watched::Control(ControlName::from(spec.name));
+    let own = outlook.get(&me);
+    let parts = outlook
         .iter()
-        .filter(|(of, _)| belongs(of) == Some(spec.name))
-        .collect();
-    let worst = parts.iter().filter(|(_, part)| part.standing.is_problem());
-    let worst = worst.max_by_key(|(_, part)| part.standing);
-    let mut state = own.map_or(Standing::Off, |own| own.standing);
-    if let Some((_, part)) = worst {
-        state = state.max(part.standing);
-    }
-    let (mut knows, mut command) = match spec.name {
-        "watch" => watch_knows(outlook),
-        "logs" => logs_knows(look, &parts),
-        _ => patch_knows(look),
+        .filter(|(of, _)| belongs(of) == Some(spec.name));
+    let troubled = parts
+        .map(|(_, part)| part.standing)
+        .filter(|standing| standing.is_problem());
+    // A control is as well as the worst of what it rests on; it is proven by its own probe alone.
+    let standing = own.map_or(Standing::Off, |own| own.standing);
+    let mut state = troubled.max().map_or(standing, |worst| worst.max(standing));
+    let (mut knows, mut command) = knows::of(look, spec, outlook);
+    let about = |finding: &&FindingLine| match finding.subject.parse() {
+        Ok(Subject::Watched(of)) => of == me || belongs(&of) == Some(spec.name),
+        _ => false,
     };
-    let trouble = own
-        .filter(|own| own.standing == Standing::Blind)
-        .or(worst.map(|(_, part)| *part));
-    if let Some(trouble) = trouble {
-        let name = worst.map(|(of, _)| format!("{of}: ")).unwrap_or_default(); // default: because it is the control itself
-        if let Some(blind) = &trouble.blind {
-            knows = format!(
-                "{}{}",
-                if own.is_some_and(|o| o.blind.is_some()) {
-                    ""
-                } else {
-                    &name
-                },
-                blind.why
-            );
-            command = blind.mend.as_ref().map(ToString::to_string).or(command);
-        } else {
-            let last = trouble.last.map_or_else(
-                || "nothing ever seen".to_owned(),
-                |last| format!("last of {} ago", look.at().since(last).plain()),
-            );
-            knows = format!("{name}{} ({last}); {knows}", trouble.standing.plain());
-        }
+    if let Some(trouble) = findings
+        .iter()
+        .filter(|finding| is_open(finding))
+        .find(about)
+    {
+        let what = match trouble.fields.get("why") {
+            Some(why) if state == Standing::Blind => why.to_string(),
+            _ => format!("{}; {knows}", trouble.title),
+        };
+        (knows, command) = (what, trouble.command.clone().or(command));
     }
     // The main loop speaks for watch: without its probe, nothing it says is proven.
     let withheld = cordon_watch::WITHHELD_PULSE;
     if spec.name == "watch" && !look.proven.iter().any(|probe| probe.as_str() == withheld) {
         state = Standing::Blind;
-        knows = "its own probe did not come back: silence would not be noticed".to_owned();
+        "its own probe did not come back: silence would not be noticed".clone_into(&mut knows);
     }
     let last_proven = own.and_then(|own| own.proven);
     ControlLine {
@@ -225,87 +202,13 @@ fn control(look: &Look, spec: &Spec, outlook: &BTreeMap<Watched, Outlook>) -> Co
 }
 
 /// Which control a source or a feed is part of.
-const fn belongs(of: &Watched) -> Option<&'static str> {
+pub(super) const fn belongs(of: &Watched) -> Option<&'static str> {
     match of {
         Watched::Source(_) => Some("logs"),
         Watched::Feed(_) => Some("patch"),
         Watched::Agent(_) | Watched::Channel(_) | Watched::Hub => Some("watch"),
         Watched::Control(_) => None,
     }
-}
-
-type Knows = (String, Option<String>);
-
-fn watch_knows(outlook: &BTreeMap<Watched, Outlook>) -> Knows {
-    let many = |what: fn(&Watched) -> bool| outlook.keys().filter(|of| what(of)).count();
-    let controls = many(|of| matches!(of, Watched::Control(_)));
-    let sources = many(|of| matches!(of, Watched::Source(_)));
-    let feeds = many(|of| matches!(of, Watched::Feed(_)));
-    let knows = [(controls, "control"), (sources, "source"), (feeds, "feed")];
-    let knows: Vec<String> = knows.map(|(count, what)| plural(count, what)).to_vec();
-    (format!("{} watched", knows.join(", ")), None)
-}
-
-fn logs_knows(look: &Look, sources: &[(&Watched, &Outlook)]) -> Knows {
-    if sources.is_empty() {
-        let knows = "no log is named in the policy";
-        return (knows.to_owned(), Some("docs/guide/policy.md".to_owned()));
-    }
-    let last = sources.iter().filter_map(|(_, source)| source.last).max();
-    let last = last.map_or_else(
-        || "no line yet".to_owned(),
-        |last| format!("last line {} ago", look.at().since(last).plain()),
-    );
-    let (seen, errors) = sources.iter().fold((0, 0), |(seen, errors), (_, source)| {
-        (seen + source.seen.0, errors + source.seen.1)
-    });
-    let share = (errors * 100)
-        .checked_div(seen)
-        .map_or_else(String::new, |p| format!(", {p} % errors"));
-    let readings = look.engine.shards::<Logs>().into_iter();
-    let rates = readings.filter_map(|key| look.engine.state::<Logs>(key)?.lines_per_hour());
-    let rate: u64 = rates.sum();
-    let rate = if rate > 0 {
-        format!(", {} lines an hour", page::count(size(rate)))
-    } else {
-        String::new()
-    };
-    let lines = page::count(size(seen));
-    (
-        format!(
-            "{}, {lines} lines{rate}{share}, {last}",
-            plural(sources.len(), "source")
-        ),
-        None,
-    )
-}
-
-fn patch_knows(look: &Look) -> Knows {
-    let key = ShardKey::Host(look.engine.me().clone());
-    let packages = look
-        .engine
-        .state::<Patch>(&key)
-        .map_or(0, |state| state.packages().count());
-    let feeds = look
-        .engine
-        .control::<Patch>()
-        .map(|patch| patch.load_full());
-    let feeds: Vec<String> = feeds
-        .iter()
-        .flat_map(|patch| patch.feeds())
-        .map(|feed| match feed.dated {
-            Some(dated) => format!("{} of {}", feed.name, dated.day()),
-            None => format!("{} (undated)", feed.name),
-        })
-        .collect();
-    (
-        format!(
-            "{} packages judged against {}",
-            page::count(packages),
-            feeds.join(", ")
-        ),
-        None,
-    )
 }
 
 fn line(rule: &Rule, entry: &Entry) -> FindingLine {
@@ -426,18 +329,6 @@ fn next(findings: &[FindingLine]) -> Vec<Todo> {
     }
     todos.truncate(MAX_NEXT);
     todos
-}
-
-fn plural(count: usize, what: &str) -> String {
-    format!(
-        "{} {what}{}",
-        page::count(count),
-        if count == 1 { "" } else { "s" }
-    )
-}
-
-fn size(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 fn capital(text: &str) -> String {

@@ -124,7 +124,7 @@ fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
             }
             // A host that cannot be read is a result of its own, and stops none of the others.
             Err(why) => {
-                failed.push(Fault::new(&fault::INVENTORY_UNREADABLE, &why.why).at(path.display()))
+                failed.push(Fault::new(&fault::INVENTORY_UNREADABLE, &why.why).at(path.display()));
             }
         }
     }
@@ -187,15 +187,14 @@ fn compile(args: &Audit) -> Result<Patch, Fault> {
 
 /// `HOST=FILE`, or a file whose name then stands for its host.
 fn named(text: &str) -> Result<(Host, PathBuf), Fault> {
-    let (host, path) = match text.split_once('=') {
-        Some((host, path)) => (host.to_owned(), PathBuf::from(path)),
-        None => {
-            let path = PathBuf::from(text);
-            let name = path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned());
-            (name.unwrap_or_else(|| text.to_owned()), path)
-        }
+    let (host, path) = if let Some((host, path)) = text.split_once('=') {
+        (host.to_owned(), PathBuf::from(path))
+    } else {
+        let path = PathBuf::from(text);
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        (name.unwrap_or_else(|| text.to_owned()), path)
     };
     let host = host.parse().map_err(|error| {
         Fault::new(

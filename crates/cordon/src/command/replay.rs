@@ -38,7 +38,11 @@ pub(crate) fn run(args: &Args, out: &mut Out<'_>) -> Result<Exit, Stop> {
     }
     if args.bless {
         let path = args.dir.join("verdicts.jsonl");
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text = lines.iter().fold(String::new(), |text, line| {
+            text + &line.to_string()
+                + "
+"
+        });
         std::fs::write(&path, text)?;
         writeln!(
             out.talk,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use cordon_model::{Blindness, Set, SetName, Text};
-use cordon_patch::{DEBIAN_PACKAGES, read_release_date};
+use cordon_patch::{DEBIAN_PACKAGES, read_release_date, read_release_size};
 
 use crate::unpack::{UnpackError, unpack};
 
@@ -96,14 +96,34 @@ fn security_suite(file: &str) -> Option<&str> {
 }
 
 impl Index {
-    /// Reads all of it.
+    /// Reads all of it, and holds its size against the one that the archive published.
     pub fn load(&self) -> Result<Set, UnpackError> {
-        let mut bytes = Vec::new();
-        for file in &self.files {
-            bytes.extend_from_slice(&unpack(file)?);
-            bytes.extend_from_slice(b"\n"); // an index need not end in an empty line
-        }
         let release = self.release.as_ref().map(|path| unpack(path)).transpose()?;
+        let mut bytes = Vec::new();
+        for path in &self.files {
+            let content = unpack(path)?;
+            let (path, got) = (path.clone(), content.len());
+            if content.last().is_some_and(|last| *last != b'\n') {
+                return Err(UnpackError::Truncated {
+                    path,
+                    form: "plain",
+                    got,
+                });
+            }
+            let published = release.as_ref().zip(within_suite(&path));
+            match published.and_then(|(release, index)| read_release_size(release, &index)) {
+                Some(expected) if expected != got as u64 => {
+                    return Err(UnpackError::WrongSize {
+                        path,
+                        expected,
+                        got,
+                    });
+                }
+                Some(_) | None => {}
+            }
+            bytes.extend_from_slice(&content);
+            bytes.push(b'\n'); // an index need not end in an empty line
+        }
         let dated = release.and_then(|bytes| read_release_date(&bytes));
         Ok(Set {
             dated,
@@ -111,6 +131,15 @@ impl Index {
             bytes: Arc::from(bytes),
         })
     }
+}
+
+/// `main/binary-amd64/Packages`: what a Release file calls an index that apt has on disk.
+fn within_suite(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let stem = name.split_once("_Packages")?.0;
+    let (rest, arch) = stem.rsplit_once('_')?;
+    let (_, component) = rest.rsplit_once('_')?;
+    Some(format!("{component}/{arch}/Packages"))
 }
 
 /// The feed in a file or folder that somebody names: one `Packages` file, or a folder like apt's.

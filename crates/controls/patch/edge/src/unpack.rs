@@ -25,14 +25,24 @@ pub enum UnpackError {
         /// What the system says.
         why: String,
     },
-    /// Packed, and cut short.
-    #[error("{path} is truncated: its {form} data ends after {got} unpacked bytes")]
+    /// Cut short.
+    #[error("{path} is truncated: its {form} data ends too early, after {got} bytes")]
     Truncated {
         /// Which file.
         path: PathBuf,
-        /// `gzip`, `lz4`, `xz`.
+        /// `gzip`, `lz4`, `xz`, or `plain`.
         form: &'static str,
         /// How much could be unpacked.
+        got: usize,
+    },
+    /// Not of the size that its archive published.
+    #[error("{path} is not whole: expected {expected} bytes unpacked, got {got}")]
+    WrongSize {
+        /// Which file.
+        path: PathBuf,
+        /// What the Release file says.
+        expected: u64,
+        /// What is there.
         got: usize,
     },
     /// Packed, and damaged.

@@ -1,0 +1,115 @@
+//! What each control works from, in one line.
+
+use std::collections::BTreeMap;
+
+use cordon_logs::Logs;
+use cordon_model::{ShardKey, Spec, Watched};
+use cordon_patch::Patch;
+use cordon_watch::Outlook;
+
+use super::{Look, posture::belongs};
+use crate::page;
+
+/// What it knows, and the command that tells more or sets it up.
+pub(super) type Knows = (String, Option<String>);
+
+pub(super) fn of(look: &Look, spec: &Spec, outlook: &BTreeMap<Watched, Outlook>) -> Knows {
+    match spec.name {
+        "watch" => watch(outlook),
+        "logs" => {
+            let sources = outlook.iter().filter(|(of, _)| belongs(of) == Some("logs"));
+            logs(look, &sources.map(|(_, source)| source).collect::<Vec<_>>())
+        }
+        "patch" => patch(look),
+        other => (format!("{other} has nothing to say of itself"), None),
+    }
+}
+
+fn watch(outlook: &BTreeMap<Watched, Outlook>) -> Knows {
+    let many = |what: fn(&Watched) -> bool| outlook.keys().filter(|of| what(of)).count();
+    let counts = [
+        (many(|of| matches!(of, Watched::Control(_))), "control"),
+        (many(|of| matches!(of, Watched::Source(_))), "source"),
+        (many(|of| matches!(of, Watched::Feed(_))), "feed"),
+    ];
+    let counts = counts.map(|(count, what)| plural(count, what));
+    (format!("{} watched", counts.join(", ")), None)
+}
+
+fn logs(look: &Look, sources: &[&Outlook]) -> Knows {
+    if sources.is_empty() {
+        let how = "see docs/guide/policy.md".to_owned();
+        return ("no log is named in the policy".to_owned(), Some(how));
+    }
+    let last = sources.iter().filter_map(|source| source.last).max();
+    let last = last.map_or_else(
+        || "no line yet".to_owned(),
+        |last| format!("last line {} ago", look.at().since(last).plain()),
+    );
+    let sum = |(seen, errors): (u64, u64), source: &&Outlook| {
+        (
+            seen.saturating_add(source.seen.0),
+            errors.saturating_add(source.seen.1),
+        )
+    };
+    let (seen, errors) = sources.iter().fold((0, 0), sum);
+    let share = errors.saturating_mul(100).checked_div(seen);
+    let share = share.map_or_else(String::new, |percent| format!(", {percent} % errors"));
+    let readings = look.engine.shards::<Logs>().into_iter();
+    let rate: u64 = readings
+        .filter_map(|key| look.engine.state::<Logs>(key)?.lines_per_hour())
+        .sum();
+    let rate = match rate {
+        0 => String::new(),
+        rate => format!(", {} lines an hour", page::count(size(rate))),
+    };
+    let lines = page::count(size(seen));
+    (
+        format!(
+            "{}, {lines} lines{rate}{share}, {last}",
+            plural(sources.len(), "source")
+        ),
+        None,
+    )
+}
+
+fn patch(look: &Look) -> Knows {
+    let key = ShardKey::Host(look.engine.me().clone());
+    let packages = look
+        .engine
+        .state::<Patch>(&key)
+        .map_or(0, |state| state.packages().count());
+    let patch = look
+        .engine
+        .control::<Patch>()
+        .map(|patch| patch.load_full());
+    let feeds = patch
+        .iter()
+        .flat_map(|patch| patch.feeds())
+        .map(|feed| match feed.dated {
+            Some(dated) => format!("{} of {}", feed.name, dated.day()),
+            None => format!("{} (undated)", feed.name),
+        });
+    let feeds: Vec<String> = feeds.collect();
+    let packages = plural(packages, "package");
+    if feeds.is_empty() {
+        return (format!("{packages}, and no feed to judge them by"), None);
+    }
+    (
+        format!("{packages} judged against {}", feeds.join(", ")),
+        None,
+    )
+}
+
+/// `1 package`, `876 packages`.
+pub(super) fn plural(count: usize, what: &str) -> String {
+    format!(
+        "{} {what}{}",
+        page::count(count),
+        if count == 1 { "" } else { "s" }
+    )
+}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,121 @@
+//! Every parser of hostile bytes, on the corpus of its fuzz target and on what the test makes of it.
+
+use std::fs;
+
+use cordon::CONTROLS;
+use cordon_engine::Snapshot;
+use cordon_logs_edge::Lines;
+use cordon_model::{Level, Policy, Time};
+
+use crate::root;
+
+/// What a target does with bytes.
+type Target = fn(&[u8]);
+
+/// A target: its name below `fuzz/corpus` and `fuzz/fuzz_targets`, and what it does with bytes.
+const TARGETS: &[(&str, Target)] = &[
+    ("dpkg_status", |bytes| {
+        drop(cordon_patch::read_status(bytes));
+    }),
+    ("packages_index", |bytes| {
+        drop(cordon_patch::read_packages_index(bytes));
+    }),
+    ("release", |bytes| {
+        let _date: Option<Time> = cordon_patch::read_release_date(bytes);
+        let _size: Option<u64> =
+            cordon_patch::read_release_size(bytes, "main/binary-amd64/Packages");
+    }),
+    ("unpack", |bytes| {
+        drop(cordon_patch_edge::unpack_bytes(
+            "fuzz".as_ref(),
+            bytes.to_vec(),
+        ));
+    }),
+    ("log_line", |bytes| {
+        let mut lines = Lines::new(bytes);
+        while let Some(line) = lines.next_line().unwrap() {
+            let phrases = ["x".to_owned()];
+            let _: Level = cordon_logs::level(&line, &phrases);
+            let _: Option<Time> = cordon_logs::stamp(&line, Time::from_millis(1_700_000_000_000));
+        }
+    }),
+    ("version", |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        let (a, b) = text.split_once('\n').unwrap_or((&text, ""));
+        for kind in [vercmp::Kind::Deb, vercmp::Kind::Rpm, vercmp::Kind::Apk] {
+            let forward = vercmp::compare(kind, a, b);
+            let backward = vercmp::compare(kind, b, a).map(std::cmp::Ordering::reverse);
+            assert_eq!(forward.is_ok(), backward.is_ok());
+            assert!(
+                forward.is_err() || forward == backward,
+                "{kind} {a:?} {b:?}"
+            );
+        }
+    }),
+    ("policy", |bytes| {
+        let policy = Policy::new(&String::from_utf8_lossy(bytes), 1);
+        drop(cordon_engine::Engine::new("hub".into(), CONTROLS, &policy).map(|_| ()));
+    }),
+    ("snapshot", |bytes| drop(Snapshot::from_bytes(bytes))),
+];
+
+#[test]
+fn no_corpus_makes_a_parser_panic() {
+    for (name, target) in TARGETS {
+        let folder = root().join("fuzz/corpus").join(name);
+        let mut seeds = 0;
+        for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+            let bytes = fs::read(entry.unwrap().path()).unwrap();
+            seeds += 1;
+            target(&bytes);
+            for variant in variants(&bytes) {
+                target(&variant);
+            }
+        }
+        assert!(seeds > 0, "{name} has no corpus");
+    }
+}
+
+#[test]
+fn every_target_can_be_fuzzed() {
+    let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
+    for (name, _) in TARGETS {
+        assert!(
+            root()
+                .join(format!("fuzz/fuzz_targets/{name}.rs"))
+                .is_file(),
+            "{name}"
+        );
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name}");
+    }
+}
+
+/// Cut short, bits turned, pieces doubled: by a fixed generator, so a failure can be repeated.
+fn variants(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut seed: u64 = 0x2004_0503;
+    let mut random = |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % below.max(1) as u64).unwrap()
+    };
+    let mut all = Vec::new();
+    for _ in 0..200 {
+        let mut variant = bytes.to_vec();
+        match random(3) {
+            0 => variant.truncate(random(bytes.len() + 1)),
+            1 if !variant.is_empty() => {
+                for _ in 0..=random(4) {
+                    let place = random(variant.len());
+                    variant[place] = u8::try_from(random(256)).unwrap();
+                }
+            }
+            _ => {
+                let (from, to) = (random(bytes.len() + 1), random(bytes.len() + 1));
+                variant.extend_from_slice(&bytes[from.min(to)..from.max(to)]);
+            }
+        }
+        all.push(variant);
+    }
+    all
+}

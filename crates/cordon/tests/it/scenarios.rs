@@ -1,0 +1,99 @@
+//! Every scenario: exact verdicts, and the same with a restart after every event.
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+use cordon::CONTROLS;
+use cordon_testkit::{Scenario, lines_of};
+
+use crate::root;
+
+fn folders() -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = fs::read_dir(root().join("scenarios"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    folders.sort();
+    assert!(folders.len() >= 10, "scenarios are missing");
+    folders
+}
+
+fn is_quiet(folder: &std::path::Path) -> bool {
+    folder
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .starts_with("quiet-")
+}
+
+#[test]
+fn every_scenario_gives_exactly_its_verdicts() {
+    for folder in folders() {
+        let scenario = Scenario::read(&folder).unwrap();
+        let told = scenario.run(CONTROLS).unwrap();
+        let difference = scenario.differs(&told).unwrap();
+        assert_eq!(difference, None, "{}", folder.display());
+    }
+}
+
+#[test]
+fn a_restart_after_any_event_changes_nothing() {
+    for folder in folders() {
+        let scenario = Scenario::read(&folder).unwrap();
+        let straight = lines_of(&scenario.run(CONTROLS).unwrap());
+        let restarted = lines_of(&scenario.run_with_restarts(CONTROLS).unwrap());
+        assert_eq!(straight, restarted, "{}", folder.display());
+    }
+}
+
+#[test]
+fn every_rule_fires_in_some_scenario_and_no_quiet_one_says_anything() {
+    let mut fired = BTreeSet::new();
+    let (mut quiet, mut loud) = (0, 0);
+    for folder in folders() {
+        let told = Scenario::read(&folder).unwrap().run(CONTROLS).unwrap();
+        if is_quiet(&folder) {
+            quiet += 1;
+            assert!(
+                told.is_empty(),
+                "{} says {:?}",
+                folder.display(),
+                lines_of(&told)
+            );
+        } else {
+            loud += 1;
+        }
+        for said in told {
+            if let cordon_engine::Outcome::Opened(finding) = said.outcome {
+                fired.insert(finding.key.rule.to_string());
+            }
+        }
+    }
+    for rule in CONTROLS.iter().flat_map(|make| make.spec.rules) {
+        assert!(fired.contains(rule.id), "{} fires in no scenario", rule.id);
+    }
+    assert!(
+        quiet * 2 + 5 >= loud,
+        "{quiet} quiet scenarios beside {loud} loud ones"
+    );
+}
+
+#[test]
+fn every_probe_comes_back_in_some_scenario() {
+    let mut proven = BTreeSet::new();
+    for folder in folders() {
+        for said in Scenario::read(&folder).unwrap().run(CONTROLS).unwrap() {
+            if let cordon_engine::Outcome::Withheld(planting) = said.outcome {
+                proven.insert(planting.probe.to_string());
+            }
+        }
+    }
+    for probe in CONTROLS.iter().flat_map(|make| make.spec.probes) {
+        assert!(
+            proven.contains(probe.id),
+            "{} comes back in no scenario",
+            probe.id
+        );
+    }
+}
