@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_model::{
-    ControlName, Event, Fact, Finding, Host, Key, MAX_LISTED, Memory, Package, PackageStatus, Rule,
-    SourceName, Subject, Text, Value, Verdict, Watched,
+    Event, Fact, Finding, Host, Key, MAX_LISTED, Memory, Package, PackageStatus, Rule, SourceName,
+    Subject, Text, Value, Verdict, Watched,
 };
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,7 @@ pub(crate) fn judge(patch: &Patch, memory: &mut Memory<State>, event: &Event, sa
     };
     match &event.fact {
         Fact::Package(package) => remember(memory, package),
-        Fact::Pulse { of, .. } if *of == me() => {
+        Fact::Pulse { of, .. } if is_me(of) => {
             if !memory.looked && !memory.packages.is_empty() {
                 memory.looked = true;
             }
@@ -53,8 +53,8 @@ pub(crate) fn judge(patch: &Patch, memory: &mut Memory<State>, event: &Event, sa
     }
 }
 
-fn me() -> Watched {
-    Watched::Control(ControlName::from(SPEC.name))
+fn is_me(of: &Watched) -> bool {
+    matches!(of, Watched::Control(name) if name.as_str() == SPEC.name)
 }
 
 fn remember(memory: &mut Memory<State>, package: &Package) {

@@ -172,11 +172,12 @@ fn compile(args: &Audit) -> Result<Patch, Fault> {
         let indexes = advisories(path)
             .map_err(|why| Fault::new(&fault::FEED_MISSING, &why.why).at(path.display()))?;
         for index in indexes {
-            let unreadable = |error: &dyn std::fmt::Display| {
-                Fault::new(&fault::FEED_UNREADABLE, error).at(path.display())
-            };
-            let set = index.load().map_err(|error| unreadable(&error))?;
-            Feed::new(index.name.clone(), &set).map_err(|error| unreadable(&error))?;
+            // What cannot be unpacked names its own file; what is no index is named here.
+            let set = index
+                .load()
+                .map_err(|error| Fault::new(&fault::FEED_UNREADABLE, error))?;
+            Feed::new(index.name.clone(), &set)
+                .map_err(|error| Fault::new(&fault::FEED_UNREADABLE, error).at(path.display()))?;
             policy = policy.with(index.name, set);
         }
     }

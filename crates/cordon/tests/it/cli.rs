@@ -121,7 +121,7 @@ fn a_bad_inventory_or_index_is_told_and_never_read_as_health() {
         "E0203",
         &["truncated: its plain data ends too early, after 100 bytes"],
     );
-    files.write("binary", b"\x7fELF\x02\x01\x01\0\0\0");
+    files.write("binary", b"\x7fELF\x02\x01\x01\0\0\0\n");
     let binary = files.audit(&["binary"], "Packages");
     check(&binary, 2, "E0201", &["zero byte at offset 7"]);
     check(

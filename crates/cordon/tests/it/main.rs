@@ -14,6 +14,7 @@ mod engine;
 mod fuzz;
 mod golden;
 mod layers;
+mod licences;
 mod patch;
 mod scenarios;
 mod spec;

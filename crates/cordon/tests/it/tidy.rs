@@ -42,7 +42,7 @@ fn an_error_is_dropped_only_with_a_reason() {
                 continue;
             }
             // On the line, or within the statement's few lines around it.
-            let near = &lines[index.saturating_sub(4)..(index + 3).min(lines.len())];
+            let near = &lines[index.saturating_sub(5)..(index + 3).min(lines.len())];
             let reason = near.iter().any(|line| {
                 line.split_once("//").is_some_and(|(_, comment)| {
                     ["because", "likewise", "ok:", "default:"]

@@ -114,6 +114,7 @@ pub fn run_suite(kind: Kind, tsv: &str) -> Result<Suite, SuiteError> {
 fn columns<const N: usize>(line: usize, text: &str) -> Result<[&str; N], SuiteError> {
     let found = text.split('\t').count();
     let mut columns = text.split('\t');
+    // default: because a line with too few columns is refused below
     let columns = [(); N].map(|()| columns.next().unwrap_or_default());
     if found == N || found == N + 1 {
         Ok(columns)
