@@ -141,7 +141,7 @@ impl Text {
             return Self(Arc::from(text));
         }
         let kept = text.floor_char_boundary(MAX_TEXT_BYTES - NOTE);
-        let head = text.get(..kept).unwrap_or_default();
+        let head = text.get(..kept).unwrap_or_default(); // default: because `kept` is a boundary within
         Self(Arc::from(format!(
             "{head}… (+{} bytes cut)",
             text.len() - kept
@@ -187,6 +187,7 @@ impl Pattern {
     /// Whether the whole of `text` fits. Linear in `text` for each `*`.
     pub fn fits(&self, text: &str) -> bool {
         let mut parts = self.0.split('*');
+        // default: because a split has at least one part
         let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else {
             return false;
         };
