@@ -154,6 +154,20 @@ impl Scenario {
         Ok(stage.told)
     }
 
+    /// Straight through, with a look at the engine after every event.
+    pub fn run_seen(
+        &self,
+        controls: &[Make],
+        look: &mut dyn FnMut(&Engine),
+    ) -> Result<(), ScenarioError> {
+        let mut stage = Stage::new(self, controls)?;
+        for (now, sensed) in &self.events {
+            stage.step(*now, sensed)?;
+            look(&stage.engine);
+        }
+        Ok(())
+    }
+
     /// What is remembered at its end.
     pub fn snapshot(&self, controls: &[Make]) -> Result<Snapshot, ScenarioError> {
         let mut stage = Stage::new(self, controls)?;

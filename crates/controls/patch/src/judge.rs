@@ -20,7 +20,8 @@ const MAX_NAMED: usize = 400;
 /// Memory of one host: what it has.
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
 pub struct State {
-    packages: BTreeMap<(SourceName, Text), Have>,
+    /// By name, then by architecture.
+    packages: BTreeMap<SourceName, BTreeMap<Text, Have>>,
     /// Whether a whole look was ever finished; before that an absence means nothing.
     looked: bool,
 }
@@ -28,9 +29,8 @@ pub struct State {
 impl State {
     /// `(name, architecture, what the host has)`, sorted.
     pub fn packages(&self) -> impl Iterator<Item = Installed<'_>> {
-        self.packages
-            .iter()
-            .map(|((name, arch), have)| (name, arch, have))
+        let all = self.packages.iter();
+        all.flat_map(|(name, arches)| arches.iter().map(move |(arch, have)| (name, arch, have)))
     }
 }
 
@@ -58,14 +58,20 @@ fn is_me(of: &Watched) -> bool {
 }
 
 fn remember(memory: &mut Memory<State>, package: &Package) {
-    let key = (package.name.clone(), package.arch.clone());
-    if package.status == PackageStatus::Absent {
-        memory.packages.remove(&key);
-        if memory.packages.is_empty() {
-            **memory = State::default(); // nothing is left: a host as if never looked at
+    let Package { name, arch, .. } = package;
+    if package.status != PackageStatus::Absent {
+        let arches = memory.packages.entry(name.clone()).or_default();
+        arches.insert(arch.clone(), Have::from(package));
+        return;
+    }
+    if let Some(arches) = memory.packages.get_mut(name) {
+        arches.remove(arch);
+        if arches.is_empty() {
+            memory.packages.remove(name);
         }
-    } else {
-        memory.packages.insert(key, Have::from(package));
+    }
+    if memory.packages.is_empty() {
+        **memory = State::default(); // nothing is left: a host as if never looked at
     }
 }
 

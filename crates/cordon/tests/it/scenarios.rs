@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use cordon::CONTROLS;
+use cordon_engine::Engine;
+use cordon_model::Control;
 use cordon_testkit::{Scenario, lines_of};
+use serde_json::Value;
 
 use crate::root;
 
@@ -96,4 +99,64 @@ fn every_probe_comes_back_in_some_scenario() {
             probe.id
         );
     }
+}
+
+/// Fields of memory that never held anything, and those that did.
+#[derive(Default)]
+struct Fields {
+    known: BTreeSet<String>,
+    used: BTreeSet<String>,
+}
+
+impl Fields {
+    fn look<C: Control>(&mut self, engine: &Engine) {
+        for key in engine.shards::<C>() {
+            let state = engine.state::<C>(key).unwrap();
+            self.visit(C::SPEC.name, &serde_json::to_value(state).unwrap());
+        }
+    }
+
+    fn visit(&mut self, path: &str, value: &Value) {
+        self.known.insert(path.to_owned());
+        let empty = match value {
+            Value::Null | Value::Bool(false) => true,
+            Value::Number(number) => number.as_u64() == Some(0),
+            Value::String(text) => text.is_empty() || text == "1970-01-01T00:00:00Z",
+            Value::Array(items) => items.iter().all(|item| item.as_u64() == Some(0)),
+            Value::Object(fields) => fields.is_empty(),
+            Value::Bool(true) => false,
+        };
+        if !empty {
+            self.used.insert(path.to_owned());
+        }
+        if let Value::Object(fields) = value {
+            for (name, value) in fields {
+                // The keys of a map are data; those of a struct are plain words.
+                let word =
+                    !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+                self.visit(&format!("{path}.{}", if word { name } else { "*" }), value);
+            }
+        }
+    }
+}
+
+/// A field that is empty in every scenario could be lost in a restart and no test would know.
+#[test]
+fn every_field_of_memory_holds_something_in_some_scenario() {
+    let mut fields = Fields::default();
+    for folder in folders() {
+        let scenario = Scenario::read(&folder).unwrap();
+        scenario
+            .run_seen(CONTROLS, &mut |engine| {
+                fields.look::<cordon_watch::Watch>(engine);
+                fields.look::<cordon_logs::Logs>(engine);
+                fields.look::<cordon_patch::Patch>(engine);
+            })
+            .unwrap();
+    }
+    let unused: Vec<&String> = fields.known.difference(&fields.used).collect();
+    assert!(
+        fields.known.len() > 20 && unused.is_empty(),
+        "never used: {unused:?}"
+    );
 }
