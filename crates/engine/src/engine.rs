@@ -44,6 +44,8 @@ pub struct Engine {
     ledger: Ledger,
     plantings: Plantings,
     head: Head,
+    /// As it was last saved.
+    saved: Head,
     queue: VecDeque<Event>,
     verdicts: Vec<Verdict>,
     outcomes: Vec<Outcome>,
@@ -90,6 +92,7 @@ impl Engine {
         let mut head = Head::default();
         head.epochs.insert(POLICY.into(), policy.epoch);
         let (plantings, queue) = (Plantings::default(), VecDeque::new());
+        let saved = Head::default();
         let (verdicts, outcomes) = (Vec::new(), Vec::new());
         Ok(Self {
             me,
@@ -99,6 +102,7 @@ impl Engine {
             ledger,
             plantings,
             head,
+            saved,
             queue,
             verdicts,
             outcomes,
@@ -240,10 +244,14 @@ impl Engine {
         for seat in &mut self.slots {
             seat.slot.save(&seat.name, &mut shards);
         }
+        let quiet = head.stands_still(&self.saved);
+        self.saved = head.clone();
+        let findings = self.ledger.take_changed();
         Batch {
             head,
+            quiet,
             shards,
-            findings: self.ledger.take_changed(),
+            findings,
         }
     }
 

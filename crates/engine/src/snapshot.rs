@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use cordon_model::{ControlName, Epoch, Event, Key, Planting, SetName, ShardKey};
+use cordon_model::{ControlName, Epoch, Event, Key, Planting, SetName, ShardKey, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::{clock::Clock, ledger::Entry, orders::Orders};
@@ -14,6 +14,7 @@ const ENCODING: u32 = 1;
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Batch {
     pub(crate) head: Head,
+    pub(crate) quiet: bool,
     pub(crate) shards: Vec<Record>,
     pub(crate) findings: Vec<(Key, Option<Entry>)>,
 }
@@ -27,6 +28,16 @@ pub(crate) struct Head {
     pub(crate) plantings: Vec<Planting>,
     pub(crate) orders: Orders,
     pub(crate) queue: Vec<Event>,
+}
+
+impl Head {
+    /// Whether nothing but its place and its time differs.
+    pub(crate) fn stands_still(&self, other: &Self) -> bool {
+        self.epochs == other.epochs
+            && self.plantings == other.plantings
+            && self.orders == other.orders
+            && self.queue == other.queue
+    }
 }
 
 /// One shard of one control; no bytes where it has become empty.
@@ -63,7 +74,128 @@ pub enum LoadError {
     Unwritable(String),
 }
 
+/// A row for a store: a key, and bytes or nothing where the row is to go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// Encoded key.
+    pub key: Vec<u8>,
+    /// Encoded content; none where it is gone.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// A finding's row, and what it says in the open.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FindingRow<'b> {
+    /// For a store.
+    pub row: Row,
+    /// Its key.
+    pub key: &'b Key,
+    /// How it stands; none where it is resolved.
+    pub entry: Option<&'b Entry>,
+}
+
+impl Batch {
+    /// Whether losing it would lose nothing but the place in the order of events.
+    pub const fn is_quiet(&self) -> bool {
+        self.quiet && self.shards.is_empty() && self.findings.is_empty()
+    }
+
+    /// Place of its last event.
+    pub const fn seq(&self) -> u64 {
+        self.head.seq
+    }
+
+    /// Time of its last event.
+    pub const fn at(&self) -> Time {
+        self.head.clock.last()
+    }
+
+    /// This batch and the one after it as one: for a store that could not take the first.
+    pub fn then(mut self, next: Self) -> Self {
+        self.head = next.head;
+        self.quiet &= next.quiet;
+        self.shards.extend(next.shards); // in order, so that the later row wins
+        self.findings.extend(next.findings);
+        self
+    }
+
+    /// The small part that is saved each time.
+    pub fn head(&self) -> Result<Vec<u8>, LoadError> {
+        encode(&(ENCODING, &self.head))
+    }
+
+    /// Memory: one row a shard.
+    pub fn shards(&self) -> Result<Vec<Row>, LoadError> {
+        self.shards
+            .iter()
+            .map(|record| {
+                let key = encode(&(&record.control, &record.key))?;
+                let bytes = record
+                    .bytes
+                    .as_ref()
+                    .map(|bytes| encode(&(record.version, bytes)));
+                Ok(Row {
+                    key,
+                    bytes: bytes.transpose()?,
+                })
+            })
+            .collect()
+    }
+
+    /// Findings: one row each, and what it is about for those who query.
+    pub fn findings(&self) -> Result<Vec<FindingRow<'_>>, LoadError> {
+        self.findings
+            .iter()
+            .map(|(key, entry)| {
+                let bytes = entry.as_ref().map(encode).transpose()?;
+                Ok((
+                    Row {
+                        key: encode(key)?,
+                        bytes,
+                    },
+                    key,
+                    entry.as_ref(),
+                ))
+            })
+            .collect()
+    }
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, LoadError> {
+    postcard::to_stdvec(value).map_err(|error| LoadError::Unwritable(error.to_string()))
+}
+
+fn decode<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, LoadError> {
+    postcard::from_bytes(bytes).map_err(|error| LoadError::Damaged(error.to_string()))
+}
+
 impl Snapshot {
+    /// From the rows that a store kept: the last head, and what has bytes of the others.
+    pub fn from_rows(
+        head: Option<&[u8]>,
+        shards: &[Row],
+        findings: &[Row],
+    ) -> Result<Self, LoadError> {
+        let mut snapshot = Self::default();
+        if let Some(head) = head {
+            let (encoding, rest) = postcard::take_from_bytes::<u32>(head)
+                .map_err(|error| LoadError::Damaged(error.to_string()))?;
+            if encoding != ENCODING {
+                return Err(LoadError::Encoding(encoding));
+            }
+            snapshot.head = decode(rest)?;
+        }
+        for Row { key, bytes } in shards {
+            let Some(bytes) = bytes else { continue };
+            snapshot.shards.insert(decode(key)?, decode(bytes)?);
+        }
+        for Row { key, bytes } in findings {
+            let Some(bytes) = bytes else { continue };
+            snapshot.findings.insert(decode(key)?, decode(bytes)?);
+        }
+        Ok(snapshot)
+    }
+
     /// Adds the next batch.
     pub fn absorb(&mut self, batch: Batch) {
         self.head = batch.head;

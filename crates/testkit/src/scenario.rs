@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use cordon_engine::{Engine, Make, Said, Snapshot};
+use cordon_engine::{Batch, Engine, LoadError, Make, Row, Said, Snapshot};
 use cordon_model::{Epoch, Fact, Host, Policy, PolicyError, Sensed, Set, SetName, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -182,7 +182,7 @@ impl Scenario {
     /// With a restart after every event.
     pub fn run_with_restarts(&self, controls: &[Make]) -> Result<Vec<Said>, ScenarioError> {
         let mut stage = Stage::new(self, controls)?;
-        let mut snapshot = Snapshot::default();
+        let (mut snapshot, mut rows) = (Snapshot::default(), Rows::default());
         for (index, (now, sensed)) in self.events.iter().enumerate() {
             stage.step(*now, sensed)?;
             let broken = |why: String| ScenarioError::NotResumable {
@@ -190,7 +190,15 @@ impl Scenario {
                 after: index + 1,
                 why,
             };
-            snapshot.absorb(stage.engine.save());
+            let batch = stage.engine.save();
+            rows.keep(&batch)
+                .map_err(|error| broken(error.to_string()))?;
+            snapshot.absorb(batch);
+            if rows.snapshot().map_err(|error| broken(error.to_string()))? != snapshot {
+                return Err(broken(
+                    "the rows of a store would be another engine".to_owned(),
+                ));
+            }
             let bytes = snapshot
                 .to_bytes()
                 .map_err(|error| broken(error.to_string()))?;
@@ -233,6 +241,51 @@ impl Scenario {
     /// Where it was read from.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+}
+
+/// What a store would hold.
+#[derive(Default)]
+struct Rows {
+    head: Option<Vec<u8>>,
+    shards: BTreeMap<Vec<u8>, Vec<u8>>,
+    findings: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Rows {
+    fn keep(&mut self, batch: &Batch) -> Result<(), LoadError> {
+        let put = |rows: &mut BTreeMap<Vec<u8>, Vec<u8>>, row: Row| {
+            match row.bytes {
+                Some(bytes) => rows.insert(row.key, bytes),
+                None => rows.remove(&row.key),
+            };
+        };
+        self.head = Some(batch.head()?);
+        batch
+            .shards()?
+            .into_iter()
+            .for_each(|row| put(&mut self.shards, row));
+        batch
+            .findings()?
+            .into_iter()
+            .for_each(|finding| put(&mut self.findings, finding.row));
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, LoadError> {
+        let rows = |rows: &BTreeMap<Vec<u8>, Vec<u8>>| -> Vec<Row> {
+            let rows = rows.iter();
+            rows.map(|(key, bytes)| Row {
+                key: key.clone(),
+                bytes: Some(bytes.clone()),
+            })
+            .collect()
+        };
+        Snapshot::from_rows(
+            self.head.as_deref(),
+            &rows(&self.shards),
+            &rows(&self.findings),
+        )
     }
 }
 
