@@ -6,6 +6,7 @@ pub mod clock;
 pub mod command;
 pub mod fault;
 pub mod page;
+pub mod probes;
 
 use cordon_engine::{Make, make};
 

@@ -148,14 +148,14 @@ impl Batch {
             .iter()
             .map(|(key, entry)| {
                 let bytes = entry.as_ref().map(encode).transpose()?;
-                Ok((
-                    Row {
+                Ok(FindingRow {
+                    row: Row {
                         key: encode(key)?,
                         bytes,
                     },
                     key,
-                    entry.as_ref(),
-                ))
+                    entry: entry.as_ref(),
+                })
             })
             .collect()
     }

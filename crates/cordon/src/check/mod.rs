@@ -16,18 +16,18 @@ use std::{
 
 use cordon_engine::{Engine, Outcome, Said};
 use cordon_logs::Logs;
-use cordon_logs_edge::{LogFile, NonceLine};
+use cordon_logs_edge::LogFile;
 use cordon_model::{
-    Blindness, ControlName, End, Fact, Host, Nonce, Planting, Policy, ProbeId, Prove, Sense,
-    Sensed, SetName, Text, Time, Watched, Withdrawn,
+    Blindness, ControlName, End, Fact, Host, Planting, Policy, ProbeId, Prove, Sense, Sensed,
+    SetName, Text, Time, Watched, Withdrawn,
 };
 use cordon_patch::{Feed, Patch};
-use cordon_patch_edge::{Dpkg, LISTS, STATUS, SyntheticHost, security_indexes};
-use cordon_watch_edge::WithheldPulse;
+use cordon_patch_edge::{Dpkg, LISTS, STATUS, security_indexes};
 
 use crate::{
     CONTROLS, clock,
     fault::{self, Fault},
+    probes::{nonce, plantable},
 };
 
 /// Where the policy of a host is, if it has one.
@@ -227,19 +227,16 @@ impl Look {
 
     /// Plants every probe that can be planted, looks for it through the real sensors, takes it out.
     fn prove(&mut self, me: &Host) {
-        let mut probes: Vec<Box<dyn Prove>> = vec![Box::new(WithheldPulse::default())];
-        if self
+        let named = |logs: &Logs| !logs.sources().is_empty();
+        let logs = self
             .engine
             .control::<Logs>()
-            .is_some_and(|logs| !logs.load().sources().is_empty())
-        {
-            probes.push(Box::new(NonceLine::default()));
-        }
-        if let Some(patch) = self.engine.control::<Patch>() {
-            let patch = patch.load();
-            let host = patch.feeds().iter().find_map(SyntheticHost::new);
-            probes.extend(host.map(|host| Box::new(host) as Box<dyn Prove>));
-        }
+            .is_some_and(|logs| named(&logs.load()));
+        let patch = self
+            .engine
+            .control::<Patch>()
+            .map(|patch| patch.load_full());
+        let probes = plantable(logs, patch.as_ref().and_then(|patch| patch.feeds().first()));
         let mut out = Vec::new();
         for mut probe in probes {
             out.extend(self.plant(me, &mut *probe));
@@ -304,29 +301,15 @@ fn wait() {
     std::thread::sleep(TICK);
 }
 
-/// Sixteen hexadecimal digits that were never used before.
-fn nonce() -> Result<Nonce, Blindness> {
-    let blind = |why: String| Blindness {
-        why: Text::new(&why),
-        mend: None,
-    };
-    let mut bytes = [0; 8];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut random| io::Read::read_exact(&mut random, &mut bytes))
-        .map_err(|error| blind(format!("no random number can be had: {error}")))?;
-    let text = format!("{:016x}", u64::from_le_bytes(bytes));
-    text.parse().map_err(|error| blind(format!("{error}")))
-}
-
-fn below(root: &Path, path: &str) -> PathBuf {
+pub(crate) fn below(root: &Path, path: &str) -> PathBuf {
     root.join(path.trim_start_matches('/'))
 }
 
-fn feed_of(name: &SetName) -> Watched {
+pub(crate) fn feed_of(name: &SetName) -> Watched {
     Watched::Feed(name.clone())
 }
 
-fn feed_pulse(me: &Host, feed: &Feed) -> Sensed {
+pub(crate) fn feed_pulse(me: &Host, feed: &Feed) -> Sensed {
     let fact = Fact::Pulse {
         of: feed_of(&feed.name),
         seen: feed.rows,
@@ -339,7 +322,7 @@ fn feed_pulse(me: &Host, feed: &Feed) -> Sensed {
     }
 }
 
-fn blind(me: &Host, of: Watched, why: &str, mend: &str) -> Sensed {
+pub(crate) fn blind(me: &Host, of: Watched, why: &str, mend: &str) -> Sensed {
     let why = Blindness {
         why: Text::new(why),
         mend: Some(Text::new(mend)),
@@ -351,7 +334,10 @@ fn blind(me: &Host, of: Watched, why: &str, mend: &str) -> Sensed {
     }
 }
 
-fn read_policy(named: Option<&Path>, root: &Path) -> Result<(String, Option<PathBuf>), Fault> {
+pub(crate) fn read_policy(
+    named: Option<&Path>,
+    root: &Path,
+) -> Result<(String, Option<PathBuf>), Fault> {
     let path = named.map_or_else(|| root.join(POLICY), Path::to_path_buf);
     match fs::read_to_string(&path) {
         Ok(text) => Ok((text, Some(path))),
