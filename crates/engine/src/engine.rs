@@ -268,6 +268,11 @@ impl Engine {
                 .all(|(mine, theirs)| mine.slot.same(&*theirs.slot))
     }
 
+    /// The version of `set` that is in force; 0 if there never was one.
+    pub fn epoch(&self, set: &SetName) -> Epoch {
+        self.head.epochs.get(set).copied().unwrap_or(0)
+    }
+
     /// Whether events that it caused itself wait for the next step.
     pub fn has_waiting(&self) -> bool {
         !self.queue.is_empty()

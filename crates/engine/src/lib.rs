@@ -16,4 +16,4 @@ mod snapshot;
 pub use engine::{Engine, MAX_CASCADE, Said};
 pub use ledger::{Entry, Life, Outcome};
 pub use slot::{Make, make};
-pub use snapshot::{Batch, FindingRow, LoadError, Row, Snapshot};
+pub use snapshot::{Batch, FindingRow, LoadError, Row, ShardRow, Snapshot};

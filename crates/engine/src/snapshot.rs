@@ -83,6 +83,17 @@ pub struct Row {
     pub bytes: Option<Vec<u8>>,
 }
 
+/// A shard's row, and what it says in the open.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShardRow {
+    /// For a store.
+    pub row: Row,
+    /// Whose memory it is.
+    pub control: ControlName,
+    /// Version of its encoding.
+    pub version: u32,
+}
+
 /// A finding's row, and what it says in the open.
 #[derive(Clone, PartialEq, Debug)]
 pub struct FindingRow<'b> {
@@ -124,22 +135,25 @@ impl Batch {
         encode(&(ENCODING, &self.head))
     }
 
-    /// Memory: one row a shard.
-    pub fn shards(&self) -> Result<Vec<Row>, LoadError> {
-        self.shards
-            .iter()
-            .map(|record| {
-                let key = encode(&(&record.control, &record.key))?;
-                let bytes = record
-                    .bytes
-                    .as_ref()
-                    .map(|bytes| encode(&(record.version, bytes)));
-                Ok(Row {
-                    key,
-                    bytes: bytes.transpose()?,
-                })
+    /// Memory: one row a shard. The row's bytes carry the version too.
+    pub fn shards(&self) -> Result<Vec<ShardRow>, LoadError> {
+        let row = |record: &Record| {
+            let key = encode(&(&record.control, &record.key))?;
+            let bytes = record
+                .bytes
+                .as_ref()
+                .map(|bytes| encode(&(record.version, bytes)));
+            let row = Row {
+                key,
+                bytes: bytes.transpose()?,
+            };
+            Ok(ShardRow {
+                row,
+                control: record.control.clone(),
+                version: record.version,
             })
-            .collect()
+        };
+        self.shards.iter().map(row).collect()
     }
 
     /// Findings: one row each, and what it is about for those who query.

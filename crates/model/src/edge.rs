@@ -2,12 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{Action, Blindness, Fact, Host, Nonce, Planting, Text, Time};
 
 /// What a sensor saw, before the engine stamps it.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Sensed {
     /// Where.
     pub host: Host,
@@ -35,7 +35,7 @@ pub enum End {
 }
 
 /// A place to go on from after a restart; only its sensor knows what it means.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Cursor(pub Vec<u8>);
 
 /// Looks at the world.

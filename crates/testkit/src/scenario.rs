@@ -264,7 +264,7 @@ impl Rows {
         batch
             .shards()?
             .into_iter()
-            .for_each(|row| put(&mut self.shards, row));
+            .for_each(|shard| put(&mut self.shards, shard.row));
         batch
             .findings()?
             .into_iter()

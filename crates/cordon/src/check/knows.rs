@@ -2,25 +2,29 @@
 
 use std::collections::BTreeMap;
 
+use cordon_engine::Engine;
 use cordon_logs::Logs;
 use cordon_model::{ShardKey, Spec, Watched};
 use cordon_patch::Patch;
 use cordon_watch::Outlook;
 
-use super::{Look, posture::belongs};
+use super::posture::belongs;
 use crate::page;
 
 /// What it knows, and the command that tells more or sets it up.
 pub(super) type Knows = (String, Option<String>);
 
-pub(super) fn of(look: &Look, spec: &Spec, outlook: &BTreeMap<Watched, Outlook>) -> Knows {
+pub(super) fn of(engine: &Engine, spec: &Spec, outlook: &BTreeMap<Watched, Outlook>) -> Knows {
     match spec.name {
         "watch" => watch(outlook),
         "logs" => {
             let sources = outlook.iter().filter(|(of, _)| belongs(of) == Some("logs"));
-            logs(look, &sources.map(|(_, source)| source).collect::<Vec<_>>())
+            logs(
+                engine,
+                &sources.map(|(_, source)| source).collect::<Vec<_>>(),
+            )
         }
-        "patch" => patch(look),
+        "patch" => patch(engine),
         other => (format!("{other} has nothing to say of itself"), None),
     }
 }
@@ -36,7 +40,7 @@ fn watch(outlook: &BTreeMap<Watched, Outlook>) -> Knows {
     (format!("{} watched", counts.join(", ")), None)
 }
 
-fn logs(look: &Look, sources: &[&Outlook]) -> Knows {
+fn logs(engine: &Engine, sources: &[&Outlook]) -> Knows {
     if sources.is_empty() {
         let how = "see docs/guide/policy.md".to_owned();
         return ("no log is named in the policy".to_owned(), Some(how));
@@ -44,7 +48,7 @@ fn logs(look: &Look, sources: &[&Outlook]) -> Knows {
     let last = sources.iter().filter_map(|source| source.last).max();
     let last = last.map_or_else(
         || "no line yet".to_owned(),
-        |last| format!("last line {} ago", look.at().since(last).plain()),
+        |last| format!("last line {} ago", engine.at().since(last).plain()),
     );
     let sum = |(seen, errors): (u64, u64), source: &&Outlook| {
         (
@@ -55,9 +59,9 @@ fn logs(look: &Look, sources: &[&Outlook]) -> Knows {
     let (seen, errors) = sources.iter().fold((0, 0), sum);
     let share = errors.saturating_mul(100).checked_div(seen);
     let share = share.map_or_else(String::new, |percent| format!(", {percent} % errors"));
-    let readings = look.engine.shards::<Logs>().into_iter();
+    let readings = engine.shards::<Logs>().into_iter();
     let rate: u64 = readings
-        .filter_map(|key| look.engine.state::<Logs>(key)?.lines_per_hour())
+        .filter_map(|key| engine.state::<Logs>(key)?.lines_per_hour())
         .sum();
     let rate = match rate {
         0 => String::new(),
@@ -73,16 +77,12 @@ fn logs(look: &Look, sources: &[&Outlook]) -> Knows {
     )
 }
 
-fn patch(look: &Look) -> Knows {
-    let key = ShardKey::Host(look.engine.me().clone());
-    let packages = look
-        .engine
+fn patch(engine: &Engine) -> Knows {
+    let key = ShardKey::Host(engine.me().clone());
+    let packages = engine
         .state::<Patch>(&key)
         .map_or(0, |state| state.packages().count());
-    let patch = look
-        .engine
-        .control::<Patch>()
-        .map(|patch| patch.load_full());
+    let patch = engine.control::<Patch>().map(|patch| patch.load_full());
     let feeds = patch
         .iter()
         .flat_map(|patch| patch.feeds())

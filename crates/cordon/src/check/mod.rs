@@ -19,7 +19,7 @@ use cordon_logs::Logs;
 use cordon_logs_edge::LogFile;
 use cordon_model::{
     Blindness, ControlName, End, Fact, Host, Planting, Policy, ProbeId, Prove, Sense, Sensed,
-    SetName, Text, Time, Watched, Withdrawn,
+    SetName, Text, Watched, Withdrawn,
 };
 use cordon_patch::{Feed, Patch};
 use cordon_patch_edge::{Dpkg, LISTS, STATUS, security_indexes};
@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Where the policy of a host is, if it has one.
-const POLICY: &str = "etc/cordon/policy.toml";
+pub(crate) const POLICY: &str = "etc/cordon/policy.toml";
 
 /// How long the main loop waits between two ticks while probes are out.
 const TICK: Duration = Duration::from_millis(20);
@@ -124,9 +124,12 @@ pub fn look(options: &Options) -> Result<Look, Fault> {
 }
 
 impl Look {
-    /// When the last thing was judged.
-    pub const fn at(&self) -> Time {
-        self.engine.at()
+    /// What it means.
+    pub fn posture(&self) -> posture::Posture {
+        // The main loop speaks for watch: without its probe, nothing that watch says is proven.
+        let withheld = cordon_watch::WITHHELD_PULSE;
+        let watched = self.proven.iter().any(|probe| probe.as_str() == withheld);
+        posture::Posture::of(&self.engine, watched, &self.left)
     }
 
     fn step(&mut self, sensed: Sensed) {

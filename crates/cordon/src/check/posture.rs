@@ -2,14 +2,15 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use cordon_engine::{Entry, Life};
+use cordon_engine::{Engine, Entry, Life};
 use cordon_model::{
-    ControlName, Finding, Rule, Severity, ShardKey, Spec, Standing, Subject, Time, Value, Watched,
+    ControlName, Finding, Rule, Severity, ShardKey, Spec, Standing, Subject, Text, Time, Value,
+    Watched,
 };
 use cordon_watch::{Outlook, Watch};
 use serde::Serialize;
 
-use super::{Look, knows, knows::plural};
+use super::{knows, knows::plural};
 use crate::fault::Exit;
 
 /// Most things to do that a page shows.
@@ -92,29 +93,30 @@ pub struct Todo {
 }
 
 impl Posture {
-    /// What `look` means.
-    pub fn of(look: &Look) -> Self {
-        let specs = look.engine.specs();
+    /// What an engine knows means. `watched` is whether watch's own probe came back; `notes` are what a
+    /// person should know beside.
+    pub fn of(engine: &Engine, watched: bool, notes: &[Text]) -> Self {
+        let specs = engine.specs();
         let rules: Vec<&Rule> = specs.iter().flat_map(|spec| spec.rules).collect();
         let place = |id: &str| rules.iter().position(|rule| rule.id == id);
-        let entries = look.engine.findings();
+        let entries = engine.findings();
         let mut findings: Vec<FindingLine> = entries
             .filter_map(|(key, entry)| Some(line(rules.get(place(key.rule.as_str())?)?, entry)))
             .collect();
         findings.sort_by_key(|finding| (Reverse(finding.severity), place(&finding.rule)));
-        let outlook = outlook(look);
+        let outlook = outlook(engine);
         let controls = specs
             .iter()
-            .map(|spec| control(look, spec, &outlook, &findings));
+            .map(|spec| control(engine, watched, spec, &outlook, &findings));
         let controls: Vec<ControlLine> = controls.collect();
         Self {
-            at: look.at(),
-            host: look.engine.me().to_string(),
+            at: engine.at(),
+            host: engine.me().to_string(),
             verdict: verdict(&controls, &findings),
             next: next(&findings),
             controls,
             findings,
-            notes: look.left.iter().map(ToString::to_string).collect(),
+            notes: notes.iter().map(ToString::to_string).collect(),
         }
     }
 
@@ -143,17 +145,19 @@ fn is_open(finding: &FindingLine) -> bool {
     matches!(finding.status, "new" | "in_progress")
 }
 
-fn outlook(look: &Look) -> BTreeMap<Watched, Outlook> {
-    let key = ShardKey::Host(look.engine.me().clone());
-    let state = look.engine.state::<Watch>(&key);
-    match (state, look.engine.control::<Watch>()) {
-        (Some(state), Some(watch)) => watch.load().outlook(state, look.at()),
+/// How everything on the engine's own host stands.
+pub(crate) fn outlook(engine: &Engine) -> BTreeMap<Watched, Outlook> {
+    let key = ShardKey::Host(engine.me().clone());
+    let state = engine.state::<Watch>(&key);
+    match (state, engine.control::<Watch>()) {
+        (Some(state), Some(watch)) => watch.load().outlook(state, engine.at()),
         _ => BTreeMap::new(), // because then watch is not proven, and its line says so
     }
 }
 
 fn control(
-    look: &Look,
+    engine: &Engine,
+    watched: bool,
     spec: &Spec,
     outlook: &BTreeMap<Watched, Outlook>,
     findings: &[FindingLine],
@@ -169,7 +173,7 @@ fn control(
     // A control is as well as the worst of what it rests on; it is proven by its own probe alone.
     let standing = own.map_or(Standing::Off, |own| own.standing);
     let mut state = troubled.max().map_or(standing, |worst| worst.max(standing));
-    let (mut knows, mut command) = knows::of(look, spec, outlook);
+    let (mut knows, mut command) = knows::of(engine, spec, outlook);
     let about = |finding: &&FindingLine| match finding.subject.parse() {
         Ok(Subject::Watched(of)) => of == me || belongs(&of) == Some(spec.name),
         _ => false,
@@ -186,8 +190,7 @@ fn control(
         (knows, command) = (what, trouble.command.clone().or(command));
     }
     // The main loop speaks for watch: without its probe, nothing it says is proven.
-    let withheld = cordon_watch::WITHHELD_PULSE;
-    if spec.name == "watch" && !look.proven.iter().any(|probe| probe.as_str() == withheld) {
+    if spec.name == "watch" && !watched {
         state = Standing::Blind;
         "its own probe did not come back: silence would not be noticed".clone_into(&mut knows);
     }
@@ -242,7 +245,7 @@ fn line(rule: &Rule, entry: &Entry) -> FindingLine {
 }
 
 /// Fills `{field}` from the finding; none if a field is missing. A value is never read as a template.
-fn fill(template: &str, finding: &Finding) -> Option<String> {
+pub(crate) fn fill(template: &str, finding: &Finding) -> Option<String> {
     let mut filled = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {

@@ -6,7 +6,7 @@ use cordon_model::Host;
 
 use super::{Out, Stop};
 use crate::{
-    check::{Options, draw, look, posture::Posture},
+    check::{Options, draw, look},
     fault::Exit,
 };
 
@@ -37,7 +37,7 @@ pub(crate) fn run(args: Args, out: &mut Out<'_>) -> Result<Exit, Stop> {
         all,
         json,
     } = args;
-    let posture = Posture::of(&look(&Options { policy, host, root })?);
+    let posture = look(&Options { policy, host, root })?.posture();
     if json {
         serde_json::to_writer_pretty(&mut *out.data, &posture).map_err(std::io::Error::from)?;
         writeln!(out.data)?;
