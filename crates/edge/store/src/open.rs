@@ -55,7 +55,14 @@ pub(crate) type Watch<'w> = &'w dyn Fn(Moment);
 /// The folder, held against all others until dropped. The kernel lets go of it when the process ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// In so many words: a process that is just being started shares the file until it is running.
+    fn drop(&mut self) {
+        drop(self.file.unlock()); // ok: because closing it, which comes next, does it too
+    }
 }
 
 impl Place {
@@ -96,7 +103,7 @@ impl Place {
             writeln!(file, "{}", std::process::id())
         };
         drop(signed()); // ok: likewise; a full disk must not keep one from reading
-        Ok((place, Lock { _file: file }))
+        Ok((place, Lock { file }))
     }
 
     /// A connection that writes: to a database that is whole, ours, and of schema `upto`.
@@ -109,8 +116,9 @@ impl Place {
         if !there {
             self.create(upto)?;
         }
+        // By a connection that cannot write: what is refused is left as it is.
+        self.check(&self.reader()?)?;
         let mut conn = self.connect(&path)?;
-        self.check(&conn)?;
         self.migrate(&mut conn, upto, watch)?;
         Ok(conn)
     }

@@ -8,6 +8,8 @@
 #![expect(clippy::disallowed_methods, reason = "edge")]
 
 mod cut;
+mod full;
+mod kept;
 mod refused;
 
 use std::{
