@@ -10,7 +10,7 @@
 //!
 //! What cannot be known: whether files came and went between two polls without leaving a trace; whether a
 //! file was cut and written again with the same first [`FINGERPRINT_BYTES`](crate::FINGERPRINT_BYTES) and
-//! the same [`SEAM_BYTES`](crate::SEAM_BYTES) before the place. A line that was torn by truncation is
+//! the same [`SEAM_BYTES`](crate::SEAM_BYTES) before the place, as when little of a first line was read. A line that was torn by truncation is
 //! handed out as two. What a writer adds to a file after the next rotation is not followed.
 
 use std::{collections::VecDeque, io, ops::ControlFlow, os::unix::fs::MetadataExt, path::Path};
@@ -176,7 +176,11 @@ impl Follow {
                 return Ok(None);
             };
             let copied = one.id != place.id && one.path != path;
-            Open::new(file, place.offset, copied)
+            let mut open = Open::new(file, place.offset, copied)?;
+            if let Some(open) = &mut open {
+                open.written = place.written; // what came beside it since then was not seen
+            }
+            Ok(open)
         };
         let prior = bookmark.prior.as_ref();
         let current = &bookmark.current;
@@ -184,7 +188,7 @@ impl Follow {
         let (open, gone) = if let Some(open) = held(current)? {
             (open, false)
         } else {
-            let known = [current.id, prior.map_or(current.id, |prior| prior.id)];
+            let known: Vec<Id> = prior.iter().map(|prior| prior.id).collect();
             (oldest_or_log(path, beside, current.written, &known)?, true)
         };
         if let (Some(prior), None) = (prior, &found)
@@ -257,13 +261,12 @@ impl Follow {
         if current.read == 0 {
             // Nothing tells an empty file from one that was filled, copied and cut again, but its copy.
             let known = [current.id, older.map_or(current.id, |prior| prior.id)];
-            let live = siblings::live(path)?;
-            if live.is_some_and(|live| live.id == current.id) {
-                let beside = siblings::siblings(path)?;
-                if let (Some(open), _) = unseen(&beside, current.written, &known)? {
-                    self.current = Some(open);
-                    return Ok(ControlFlow::Continue(()));
-                }
+            let beside = siblings::siblings(path)?;
+            let mine = beside.iter().position(|one| one.id == current.id);
+            let (before, _) = beside.split_at(mine.unwrap_or(beside.len()));
+            if let (Some(open), _) = unseen(before, current.written, &known)? {
+                self.current = Some(open);
+                return Ok(ControlFlow::Continue(()));
             }
         }
         current.note(&about);
@@ -284,7 +287,7 @@ impl Follow {
             return Ok(ControlFlow::Continue(()));
         }
         let prior = self.prior.as_ref().map(Open::place);
-        let known = [place.id, prior.map_or(place.id, |prior| prior.id)];
+        let known: Vec<Id> = prior.iter().map(|prior| prior.id).collect();
         let next = oldest_or_log(path, &beside, place.written, &known)?;
         let lost = place.size.saturating_sub(place.read);
         self.gaps
