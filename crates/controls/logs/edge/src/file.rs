@@ -6,16 +6,16 @@ use std::{
     io::{self, BufReader},
     ops::ControlFlow,
     path::PathBuf,
-    time::UNIX_EPOCH,
 };
 
-use cordon_logs::{level, stamp};
-use cordon_model::{
-    Blindness, Cursor, End, Fact, Host, Level, LogLine, Sense, Sensed, SourceName, Text, Time,
-    Watched,
-};
+use cordon_model::{Cursor, End, Host, Sense, Sensed, SourceName};
 
-use crate::lines::Lines;
+use crate::{
+    lines::Lines,
+    place::{time, written},
+    syslog::Zone,
+    voice::{Count, Out, Voice, blind},
+};
 
 /// Bytes read at once.
 const BUFFER: usize = 64 * 1024;
@@ -39,92 +39,52 @@ impl Sense for LogFile {
         _from: Option<&Cursor>,
         out: &mut dyn FnMut(Sensed, Option<Cursor>) -> ControlFlow<()>,
     ) -> End {
-        let of = Watched::Source(self.source.clone());
-        match self.pass(out) {
-            Ok(Pass::Stopped) => End::Stopped,
-            Ok(Pass::Done { seen, errors, last }) => {
-                let fact = Fact::Pulse { of, seen, errors };
-                let sensed = Sensed {
-                    host: self.host.clone(),
-                    said: last,
-                    fact,
+        let mut count = Count::default();
+        let passed = self.pass(&mut count, out);
+        let mut told = match passed {
+            Ok(ControlFlow::Break(())) => return End::Stopped,
+            Ok(ControlFlow::Continue(())) => self.voice().cut(&count).into_iter(),
+            Err(error) => {
+                return End::Blind {
+                    why: blind(&self.path, &error),
                 };
-                match out(sensed, None) {
-                    ControlFlow::Continue(()) => End::Finished { seen },
-                    ControlFlow::Break(()) => End::Stopped,
-                }
             }
-            Err(error) => End::Blind {
-                why: self.blind(&error),
-            },
+        };
+        let gap = told.try_for_each(|gap| out(gap, None));
+        if gap.is_break() || out(self.voice().pulse(&count), None).is_break() {
+            return End::Stopped;
         }
+        End::Finished { seen: count.seen }
     }
 }
 
-enum Pass {
-    Stopped,
-    Done {
-        seen: u64,
-        errors: u64,
-        last: Option<Time>,
-    },
-}
-
 impl LogFile {
-    fn pass(
-        &self,
-        out: &mut dyn FnMut(Sensed, Option<Cursor>) -> ControlFlow<()>,
-    ) -> io::Result<Pass> {
+    fn voice(&self) -> Voice<'_> {
+        Voice {
+            host: &self.host,
+            source: &self.source,
+            errors: &self.errors,
+            zone: Zone::default(),
+        }
+    }
+
+    fn pass(&self, count: &mut Count, out: Out<'_>) -> io::Result<ControlFlow<()>> {
         let about = fs::metadata(&self.path)?;
         if !about.is_file() {
             return Err(io::Error::other("it is not a file"));
         }
-        let written = written_at(&about)?;
+        let written = time(written(&about));
         let mut lines = Lines::new(BufReader::with_capacity(BUFFER, File::open(&self.path)?));
-        let (mut seen, mut errors) = (0, 0);
+        let mut cut = 0;
         while let Some(text) = lines.next_line()? {
-            let level = level(&text, &self.errors);
-            seen += 1;
-            errors += u64::from(level == Level::Error);
-            let said = stamp(&text, written);
-            let line = LogLine {
-                source: self.source.clone(),
-                text: Text::new(&text),
-                level,
-            };
-            let sensed = Sensed {
-                host: self.host.clone(),
-                said,
-                fact: Fact::Log(line),
-            };
+            let over = lines.cut - cut;
+            cut = lines.cut;
+            count.last = Some(written);
+            let sensed = self.voice().line(&text, over, written, count);
             if out(sensed, None).is_break() {
-                return Ok(Pass::Stopped);
+                return Ok(ControlFlow::Break(()));
             }
         }
-        // The file's own time, not the last line's: a line need not bear one, nor its zone.
-        let last = (seen > 0).then_some(written);
-        Ok(Pass::Done { seen, errors, last })
+        Ok(ControlFlow::Continue(()))
     }
-
-    fn blind(&self, error: &io::Error) -> Blindness {
-        let why = format!("{} cannot be read: {error}", self.path.display());
-        let mend = match error.kind() {
-            io::ErrorKind::PermissionDenied => Some(Text::new("sudo cordon check")),
-            _ => None,
-        };
-        Blindness {
-            why: Text::new(&why),
-            mend,
-        }
-    }
-}
-
-fn written_at(about: &fs::Metadata) -> io::Result<Time> {
-    let since = about
-        .modified()?
-        .duration_since(UNIX_EPOCH)
-        .map_err(io::Error::other)?;
-    Ok(Time::from_millis(
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
-    ))
 }

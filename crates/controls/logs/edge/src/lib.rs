@@ -1,10 +1,21 @@
-//! The world side of logs: reads files, plants the nonce line.
+//! The world side of logs: reads files once or follows them through rotation, plants the nonce line.
 #![expect(clippy::disallowed_methods, reason = "edge")]
 
 mod file;
+mod follow;
 mod lines;
+mod open;
+mod place;
 mod prove;
+mod siblings;
+pub mod syslog;
+mod tail;
+mod voice;
 
 pub use file::LogFile;
-pub use lines::{Lines, MAX_LINE_BYTES};
+pub use lines::{Lines, MAX_LINE_BYTES, escape, unescape};
+pub use open::MAX_POLL_BYTES;
+pub use place::{FINGERPRINT_BYTES, SEAM_BYTES};
 pub use prove::NonceLine;
+pub use siblings::MAX_SIBLINGS;
+pub use tail::Tail;
