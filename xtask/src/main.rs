@@ -1,4 +1,5 @@
-//! `cargo xtask test`: everything a change must pass, on a fresh machine too.
+//! `cargo xtask test`: everything a change must pass, on a fresh machine too. `cargo xtask deb`: the
+//! Debian package.
 //!
 //! Installs the few tools that tests hold our own against, runs every test of the workspace, and
 //! counts what was skipped: a skipped proof is blind, and with `CI=true` it is a failure.
@@ -8,6 +9,8 @@
     clippy::print_stderr,
     reason = "edge"
 )]
+
+mod deb;
 
 use std::{
     env, fs, io,
@@ -25,11 +28,14 @@ const PEERS: [(&str, &str); 4] = [
 
 fn main() -> ExitCode {
     let task = env::args().nth(1);
-    let done = if let Some("test") = task.as_deref() {
-        test()
-    } else {
-        eprintln!("usage: cargo xtask test [arguments of cargo test]");
-        return ExitCode::from(2);
+    let done = match task.as_deref() {
+        Some("test") => test(),
+        Some("deb") if env::args().any(|arg| arg == "--test") => deb::test().map(|()| true),
+        Some("deb") => deb::deb(None).map(|_| true),
+        _ => {
+            eprintln!("usage: cargo xtask test [arguments of cargo test] | deb [--test]");
+            return ExitCode::from(2);
+        }
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -61,10 +67,6 @@ fn test() -> io::Result<bool> {
 
 /// On Debian, as root: what is missing is installed. Elsewhere the tests that need it are skipped.
 fn install_peers() -> io::Result<()> {
-    let has = |program: &str| {
-        let path = env::var_os("PATH").unwrap_or_default(); // default: because without PATH nothing is found
-        env::split_paths(&path).any(|folder| folder.join(program).is_file())
-    };
     let missing: Vec<&str> = PEERS
         .iter()
         .filter(|(program, _)| !has(program))
@@ -81,6 +83,11 @@ fn install_peers() -> io::Result<()> {
             .args(missing))?;
     }
     Ok(())
+}
+
+fn has(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default(); // default: because without PATH nothing is found
+    env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 fn has_security_index(lists: &Path) -> bool {

@@ -63,6 +63,16 @@ catalogue! {
         "some field of a control's State is not saved, or not loaded as it was";
     UNKNOWN_HOST = "E0401", Usage, "The name of this host cannot be read.",
         "give it with --host";
+    NOT_LOOPBACK = "E0501", Usage, "The console would listen beyond this host.",
+        "listen on 127.0.0.1 or [::1]; other addresses come with users and TLS";
+    CONSOLE = "E0502", Usage, "The console cannot listen or cannot end.",
+        "is another program on that port? name another with --listen, or let the system choose: 127.0.0.1:0";
+    STORE_IN_USE = "E0503", Usage, "Another Cordon has this data open.",
+        "stop the other one first, or name a folder of its own with --data";
+    STORE_UNREADABLE = "E0504", Store, "The store cannot be opened or read.",
+        "nothing was changed; look at the disk, its room and the folder's owner, then at the newest backup";
+    NOT_STARTED = "E0505", Partial, "A part of Cordon could not be started.",
+        "start it again; if it happens twice, report it with this line";
     OUTPUT = "E0402", Partial, "The result could not be written.",
         "the reader of the output went away, or its disk is full";
 }

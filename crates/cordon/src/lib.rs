@@ -7,6 +7,7 @@ pub mod command;
 pub mod fault;
 pub mod page;
 pub mod probes;
+pub mod up;
 
 use cordon_engine::{Make, make};
 

@@ -283,6 +283,11 @@ impl Engine {
         &self.me
     }
 
+    /// Place of the last event.
+    pub const fn seq(&self) -> Seq {
+        self.head.seq
+    }
+
     /// Time of the last event.
     pub const fn at(&self) -> Time {
         self.head.clock.last()

@@ -104,7 +104,7 @@ impl Watch {
     }
 
     /// How long `watched` may say nothing. None: silence is not judged.
-    pub(crate) fn deadline(&self, watched: &Watched, host: Option<&Host>) -> Option<Span> {
+    pub fn deadline(&self, watched: &Watched, host: Option<&Host>) -> Option<Span> {
         let here = host
             .and_then(|host| self.there.get(host))
             .and_then(|here| here.get(watched));

@@ -3,6 +3,7 @@
 mod check;
 mod patch;
 mod replay;
+mod up;
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -36,6 +37,10 @@ enum Command {
     ///
     /// Example: cordon check --json | jq .verdict
     Check(check::Args),
+    /// Watch this host: sensors, hub and console with one command.
+    ///
+    /// Example: cordon up --data ./data --listen 127.0.0.1:0 --json
+    Up(up::Args),
     /// Run a scenario folder and compare its verdicts; prints them as NDJSON.
     ///
     /// Example: cordon replay scenarios/spybot-2004
@@ -113,6 +118,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli, out: &mut Out<'_>) -> Result<Exit, Stop> {
     match cli.command {
         Command::Check(args) => check::run(args, out),
+        Command::Up(args) => up::run(args, out),
         Command::Replay(args) => replay::run(&args, out),
         Command::Patch(command) => patch::run(command, out),
     }

@@ -19,6 +19,7 @@ mod patch;
 mod scenarios;
 mod spec;
 mod tidy;
+mod up;
 mod walks;
 
 use std::path::PathBuf;

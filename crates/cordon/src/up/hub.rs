@@ -1,0 +1,426 @@
+//! The main loop: hears the sensors, judges, remembers, shows. It needs no privilege.
+//!
+//! Nothing is shown before it is durable. A store that cannot take a commit keeps nothing from being
+//! judged: the batch is held, the hub says that it is blind, and the next commit carries both.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use cordon_console::Board;
+use cordon_engine::{Batch, Engine, Outcome, Said};
+use cordon_model::{
+    Blindness, ControlName, Cursor, Fact, Host, Policy, Sensed, SetName, Text, Time, Watched,
+};
+use cordon_patch::Feed;
+use cordon_patch_edge::{LISTS, security_indexes};
+use cordon_store::{Commit, HistoryRow, StateStore, StoreError};
+
+use super::{frames::Word, rows, view};
+use crate::{
+    CONTROLS,
+    check::{below, blind, feed_of, feed_pulse, read_policy},
+    clock,
+    fault::{self, Exit, Fault},
+};
+
+/// Between two ticks.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Longest time that something which nobody was told of waits to be written.
+const COMMIT: Duration = Duration::from_secs(5);
+
+/// Between two looks at policy and feeds.
+const CONTENT: Duration = Duration::from_secs(5);
+
+/// Between two signs of life of watch and of the hub.
+const PULSE: Duration = Duration::from_secs(30);
+
+/// Between two pages where nothing happened, so that the page's own age is true.
+const SHOW: Duration = Duration::from_secs(10);
+
+/// Words taken in before the loop looks up: what is said meanwhile waits its turn.
+const MAX_TAKEN: usize = 4096;
+
+/// Most lines of history held while the store takes none. What is beyond is counted and told.
+const MAX_HELD: usize = 10_000;
+
+/// What reaches the main loop.
+pub enum Input {
+    /// From the sensors.
+    Word(Word),
+    /// Somebody wants it to end.
+    Stop,
+    /// The sensors are gone.
+    Deaf,
+}
+
+/// Where things are.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The name of this host.
+    pub me: Host,
+    /// The root of the system.
+    pub root: PathBuf,
+    /// A policy that a person named.
+    pub policy: Option<PathBuf>,
+}
+
+/// The hub of this host.
+pub struct Hub {
+    places: Places,
+    engine: Engine,
+    policy: Policy,
+    policy_text: Result<String, String>,
+    feeds_written: Option<SystemTime>,
+    store: Box<dyn StateStore>,
+    board: Board,
+    /// The last durable commit.
+    durable: u64,
+    durable_at: Option<Time>,
+    /// What is not durable yet.
+    held: Held,
+    pub(super) trouble: Option<String>,
+    started: Time,
+    /// When watch's own probe last came back.
+    watched: Option<Time>,
+}
+
+#[derive(Default)]
+struct Held {
+    batch: Option<Batch>,
+    cursors: BTreeMap<String, Cursor>,
+    said: Vec<HistoryRow>,
+    /// Lines of history that were not kept.
+    dropped: u64,
+    /// Whether people must hear of it at once.
+    news: bool,
+}
+
+impl Hub {
+    /// Goes on from what the store remembers.
+    pub fn new(places: Places, store: Box<dyn StateStore>, board: Board) -> Result<Self, Fault> {
+        let (text, path) = read_policy(places.policy.as_deref(), &places.root)?;
+        let refused = |error: &dyn std::fmt::Display| {
+            let place = path
+                .clone()
+                .unwrap_or_else(|| PathBuf::from("the built-in policy"));
+            Fault::new(&fault::POLICY_REFUSED, error).at(place.display())
+        };
+        let lost = |error: &dyn std::fmt::Display| Fault::new(&fault::STORE_UNREADABLE, error);
+        let loaded = store.load().map_err(|error| lost(&error))?;
+        let snapshot = rows::snapshot(&loaded).map_err(|error| lost(&error))?;
+        let epoch = snapshot.epoch(&"policy".into()) + 1;
+        let policy = Policy::new(&text, epoch);
+        let me = places.me.clone();
+        let engine = Engine::load(me, CONTROLS, &policy, &snapshot).map_err(|e| refused(&e))?;
+        Ok(Self {
+            durable: loaded.seq(),
+            durable_at: loaded.head.map(|head| head.at),
+            places,
+            engine,
+            policy,
+            policy_text: Ok(text),
+            feeds_written: None,
+            store,
+            board,
+            held: Held::default(),
+            trouble: None,
+            started: clock::now(),
+            watched: None,
+        })
+    }
+
+    /// Where the sensors go on from.
+    pub fn cursors(&self) -> Result<BTreeMap<String, Cursor>, Fault> {
+        let loaded = self.store.load();
+        let loaded = loaded.map_err(|error| Fault::new(&fault::STORE_UNREADABLE, error))?;
+        Ok(loaded
+            .cursors
+            .into_iter()
+            .map(|(name, bytes)| (name, Cursor(bytes)))
+            .collect())
+    }
+
+    /// Runs until somebody wants it to end.
+    pub fn run(mut self, inbox: &Receiver<Input>) -> Exit {
+        self.content();
+        self.pulse();
+        let now = Instant::now();
+        let (mut ticked, mut committed, mut content, mut pulsed) = (now, now, now, now);
+        let mut shown = now;
+        loop {
+            let wait = TICK.saturating_sub(ticked.elapsed());
+            let mut input = inbox.recv_timeout(wait);
+            for _ in 0..MAX_TAKEN {
+                match input {
+                    Ok(Input::Word(word)) => self.hear(word),
+                    Ok(Input::Stop) => return self.end(),
+                    Ok(Input::Deaf) | Err(RecvTimeoutError::Disconnected) => return self.deaf(),
+                    Err(RecvTimeoutError::Timeout) => break,
+                }
+                input = inbox.try_recv().map_err(|error| match error {
+                    std::sync::mpsc::TryRecvError::Empty => RecvTimeoutError::Timeout,
+                    std::sync::mpsc::TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+                });
+            }
+            if ticked.elapsed() >= TICK {
+                ticked = Instant::now();
+                self.step(Fact::Tick);
+            }
+            if content.elapsed() >= CONTENT {
+                content = Instant::now();
+                self.content();
+            }
+            if pulsed.elapsed() >= PULSE {
+                pulsed = Instant::now();
+                self.pulse();
+            }
+            let news = self.held.news;
+            if news || committed.elapsed() >= COMMIT {
+                committed = Instant::now();
+                self.commit();
+            }
+            if news || shown.elapsed() >= SHOW {
+                shown = Instant::now();
+                self.show();
+            }
+        }
+    }
+
+    fn hear(&mut self, word: Word) {
+        match word {
+            Word::Sensed { sensed, cursor } => {
+                self.sense(sensed);
+                self.held.cursors.extend(cursor);
+            }
+            Word::LookedAtAll => {
+                self.step(Fact::Tick);
+                self.held.news = true; // the first verdict
+            }
+        }
+    }
+
+    fn step(&mut self, fact: Fact) {
+        let host = self.places.me.clone();
+        self.sense(Sensed {
+            host,
+            said: None,
+            fact,
+        });
+    }
+
+    fn sense(&mut self, sensed: Sensed) {
+        let held = &mut self.held;
+        let watched = &mut self.watched;
+        let rules = self.engine.specs().to_vec();
+        self.engine.step(clock::now(), sensed, &mut |said: Said| {
+            if let Outcome::Withheld(planting) = &said.outcome
+                && planting.probe.as_str() == cordon_watch::WITHHELD_PULSE
+            {
+                *watched = Some(said.at);
+            }
+            held.say(rows::history(&said, &rules));
+        });
+    }
+
+    /// Policy and feeds, where they changed. A bad one is refused, and what was in force stays.
+    fn content(&mut self) {
+        let Places { me, root, policy } = self.places.clone();
+        let text = read_policy(policy.as_deref(), &root).map(|(text, _)| text);
+        let text = text.map_err(|fault| fault.what);
+        if text != self.policy_text {
+            let epoch = self.policy.epoch + 1;
+            let next = match &text {
+                Ok(text) => self.policy.reworded(text, epoch),
+                Err(why) => self.policy.reworded(&format!("unreadable: {why}"), epoch),
+            };
+            self.policy_text = text;
+            self.swap(&"policy".into(), epoch, next);
+        }
+        let lists = below(&root, LISTS);
+        // ok: because a folder without a time is read again each time
+        let written = std::fs::metadata(&lists)
+            .and_then(|about| about.modified())
+            .ok();
+        if written.is_some() && written == self.feeds_written {
+            return;
+        }
+        self.feeds_written = written;
+        let indexes = match security_indexes(&lists) {
+            Ok(indexes) => indexes,
+            Err(why) => {
+                let of = Watched::Control(ControlName::from(cordon_patch::SPEC.name));
+                self.step(Fact::Blind { of, why });
+                return;
+            }
+        };
+        for index in indexes {
+            let usable = index
+                .load()
+                .map_err(|error| error.to_string())
+                .and_then(|set| {
+                    let feed = Feed::new(index.name.clone(), &set).map_err(|e| e.to_string())?;
+                    Ok((feed, set))
+                });
+            match usable {
+                Ok((feed, set)) => {
+                    let epoch = self.engine.epoch(&index.name) + 1;
+                    let next = self.policy.clone().with(index.name.clone(), set);
+                    self.swap(&index.name, epoch, next);
+                    self.sense(feed_pulse(&me, &feed));
+                }
+                Err(why) => {
+                    self.sense(blind(&me, feed_of(&index.name), &why, "apt-get update"));
+                }
+            }
+        }
+    }
+
+    fn swap(&mut self, set: &SetName, epoch: u64, next: Policy) {
+        let held = &mut self.held;
+        let rules = self.engine.specs().to_vec();
+        let mut say = |said: Said| held.say(rows::history(&said, &rules));
+        // A refusal is an event like any other: watch has told it.
+        if self
+            .engine
+            .swap(clock::now(), set, epoch, &next, &mut say)
+            .is_ok()
+        {
+            self.policy = next;
+        } else if set.as_str() == "policy" {
+            self.policy.epoch = epoch - 1;
+        }
+        self.held.news = true;
+    }
+
+    fn pulse(&mut self) {
+        let seen = u64::try_from(CONTROLS.len()).unwrap_or(u64::MAX);
+        let of = Watched::Control(ControlName::from(cordon_watch::SPEC.name));
+        self.step(Fact::Pulse {
+            of,
+            seen,
+            errors: 0,
+        });
+        if self.trouble.is_none() {
+            self.step(Fact::Pulse {
+                of: Watched::Hub,
+                seen: 1,
+                errors: 0,
+            });
+        }
+    }
+
+    /// Makes durable what changed. What the store refuses is held and said again with the next.
+    fn commit(&mut self) {
+        let batch = self.engine.save();
+        let batch = match self.held.batch.take() {
+            Some(held) => held.then(batch),
+            None => batch,
+        };
+        self.held.news = false;
+        if batch.is_quiet() && self.held.said.is_empty() && self.held.cursors.is_empty() {
+            return;
+        }
+        let commit = rows::commit(&batch, self.durable, &self.held.cursors, &self.held.said);
+        let done = commit
+            .map_err(|error| error.to_string())
+            .and_then(|commit: Commit| {
+                let ticket = self
+                    .store
+                    .commit(Arc::new(commit))
+                    .map_err(|error| plain(&error))?;
+                ticket.wait().map_err(|error| plain(&error))
+            });
+        match done {
+            Ok(seq) => {
+                (self.durable, self.durable_at) = (seq, Some(batch.at()));
+                self.held.cursors.clear();
+                self.held.said.clear();
+                if self.trouble.take().is_some() {
+                    self.step(Fact::Pulse {
+                        of: Watched::Hub,
+                        seen: 1,
+                        errors: 0,
+                    });
+                }
+            }
+            Err(why) => {
+                self.held.batch = Some(batch);
+                let why = match self.held.dropped {
+                    0 => why,
+                    lines => format!("{why}; {lines} lines of history were not kept"),
+                };
+                let mend = Some(Text::new("df -h"));
+                let blind = Blindness {
+                    why: Text::new(&why),
+                    mend,
+                };
+                self.trouble = Some(why);
+                self.step(Fact::Blind {
+                    of: Watched::Hub,
+                    why: blind,
+                });
+            }
+        }
+    }
+
+    fn show(&self) {
+        self.board.show(view::page(&view::Of {
+            engine: &self.engine,
+            store: &*self.store,
+            watched: self.watched,
+            started: self.started,
+            durable_at: self.durable_at,
+            trouble: self.trouble.as_deref(),
+        }));
+    }
+
+    /// The sensors are gone: nothing is seen any more, and that is told before it ends.
+    fn deaf(mut self) -> Exit {
+        let why = Blindness {
+            why: Text::new("the sensors have ended"),
+            mend: None,
+        };
+        self.step(Fact::Blind {
+            of: Watched::Hub,
+            why,
+        });
+        self.end();
+        Exit::Blind
+    }
+
+    fn end(mut self) -> Exit {
+        self.commit();
+        if self.trouble.is_some() {
+            Exit::Store
+        } else {
+            Exit::Nothing
+        }
+    }
+}
+
+impl Held {
+    fn say(&mut self, row: HistoryRow) {
+        self.news = true;
+        if self.said.len() < MAX_HELD {
+            self.said.push(row);
+        } else {
+            self.dropped += 1;
+        }
+    }
+}
+
+/// Without what changes from one try to the next, so that one trouble is one finding.
+fn plain(error: &StoreError) -> String {
+    match error {
+        StoreError::Full { dir, .. } => format!("no room left in {}", dir.display()),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,298 @@
+//! Everything that looks at this host, in one thread or one privileged process. It reads and reports;
+//! it decides nothing, and it listens to nobody but its own end of a pipe.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::mpsc::{Receiver, RecvTimeoutError},
+    time::{Duration, SystemTime},
+};
+
+use cordon_logs::Logs;
+use cordon_logs_edge::Tail;
+use cordon_model::{
+    Blindness, Control, ControlName, Cursor, End, Fact, Host, Policy, Prove, Sense, Sensed,
+    SourceName, Watched,
+};
+use cordon_patch::Feed;
+use cordon_patch_edge::{Dpkg, LISTS, STATUS, security_indexes};
+
+use super::frames::Word;
+use crate::{
+    check::{below, read_policy},
+    clock,
+    probes::{nonce, plantable},
+};
+
+/// How often logs are looked at.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Polls between two signs of life of what has nothing new.
+const QUIET: u64 = 30;
+
+/// Polls between two looks at packages.
+const PACKAGES: u64 = 60;
+
+/// Polls between two plantings of every probe.
+const PROBES: u64 = 300;
+
+/// Polls between two looks at the policy.
+const POLICY: u64 = 5;
+
+/// The name of dpkg's place among the cursors; a source's is `source:NAME`.
+const DPKG: &str = "dpkg";
+
+/// What to look at.
+#[derive(Debug, Clone)]
+pub struct Sensors {
+    /// The name of this host.
+    pub me: Host,
+    /// The root of the system.
+    pub root: PathBuf,
+    /// A policy that a person named.
+    pub policy: Option<PathBuf>,
+}
+
+type Send<'s> = &'s mut dyn FnMut(Word) -> ControlFlow<()>;
+
+struct Running<'s> {
+    sensors: &'s Sensors,
+    cursors: BTreeMap<String, Cursor>,
+    tails: BTreeMap<SourceName, Tail>,
+    /// Sources that cannot be read, and why: told when it changes, and now and then.
+    blind: BTreeMap<SourceName, Blindness>,
+    policy_written: Option<SystemTime>,
+}
+
+impl Sensors {
+    /// Looks until `stop` says so, or nobody listens any more.
+    pub fn run(&self, cursors: BTreeMap<String, Cursor>, stop: &Receiver<()>, send: Send<'_>) {
+        let (tails, blind) = (BTreeMap::new(), BTreeMap::new());
+        let mut running = Running {
+            sensors: self,
+            cursors,
+            tails,
+            blind,
+            policy_written: None,
+        };
+        for poll in 0.. {
+            if running.look(poll, send).is_break() {
+                return;
+            }
+            match stop.recv_timeout(POLL) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+}
+
+impl Running<'_> {
+    fn look(&mut self, poll: u64, send: Send<'_>) -> ControlFlow<()> {
+        if poll.is_multiple_of(POLICY) {
+            self.name_sources();
+        }
+        self.logs(poll, send)?;
+        if poll.is_multiple_of(PACKAGES) {
+            self.packages(send)?;
+        }
+        if poll.is_multiple_of(QUIET) {
+            let me = self.sensors.me.clone();
+            self.pulse(Watched::Agent(me), 1, send)?;
+            if !self.tails.is_empty() {
+                let of = Watched::Control(ControlName::from(cordon_logs::SPEC.name));
+                self.pulse(of, self.tails.len(), send)?;
+            }
+        }
+        if poll.is_multiple_of(PROBES) {
+            self.prove(send)?;
+        }
+        if poll == 0 {
+            send(Word::LookedAtAll)
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// Follows the sources that the policy names now. A policy that is refused changes nothing here;
+    /// the hub tells.
+    fn name_sources(&mut self) {
+        let Sensors { me, root, policy } = self.sensors;
+        let path = policy
+            .clone()
+            .unwrap_or_else(|| below(root, crate::check::POLICY));
+        // ok: because a policy that is not there is the built-in one, and a change of that is a change
+        let written = fs::metadata(path).and_then(|about| about.modified()).ok();
+        if written == self.policy_written && !self.tails.is_empty() {
+            return;
+        }
+        self.policy_written = written;
+        let Ok((text, _)) = read_policy(policy.as_deref(), root) else {
+            return;
+        };
+        let Ok(logs) = Logs::new(&Policy::new(&text, 1)) else {
+            return;
+        };
+        let mut tails = BTreeMap::new();
+        for (name, source) in logs.sources() {
+            let Some(path) = &source.path else { continue };
+            let known = self.tails.remove(name);
+            let mut tail = known.unwrap_or_else(|| {
+                let (host, source, path) = (me.clone(), name.clone(), below(root, path));
+                let mut tail = Tail::new(host, source, path, Vec::new());
+                if let Some(place) = self.cursors.get(&format!("source:{name}")) {
+                    tail.resume(place.clone());
+                }
+                tail
+            });
+            tail.errors.clone_from(&source.errors);
+            tails.insert(name.clone(), tail);
+        }
+        self.tails = tails;
+    }
+
+    fn logs(&mut self, poll: u64, send: Send<'_>) -> ControlFlow<()> {
+        for (name, tail) in &mut self.tails {
+            let mut flow = ControlFlow::Continue(());
+            let end = tail.poll(&mut |sensed, cursor| {
+                let quiet = matches!(sensed.fact, Fact::Pulse { seen: 0, .. });
+                if quiet && !poll.is_multiple_of(QUIET) {
+                    return ControlFlow::Continue(());
+                }
+                let cursor = cursor.map(|cursor| (format!("source:{name}"), cursor));
+                flow = send(Word::Sensed { sensed, cursor });
+                flow
+            });
+            flow?;
+            match end {
+                End::Finished { .. } | End::Stopped => drop(self.blind.remove(name)),
+                End::Blind { why } => {
+                    let known = self.blind.insert(name.clone(), why.clone());
+                    if known.as_ref() != Some(&why) || poll.is_multiple_of(PACKAGES) {
+                        let of = Watched::Source(name.clone());
+                        blind(&self.sensors.me, of, why, send)?;
+                    }
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn packages(&mut self, send: Send<'_>) -> ControlFlow<()> {
+        let Sensors { me, root, .. } = self.sensors;
+        let mut dpkg = Dpkg {
+            host: me.clone(),
+            path: below(root, STATUS),
+        };
+        let mut flow = ControlFlow::Continue(());
+        let before = self.cursors.get(DPKG).cloned();
+        let cursors = &mut self.cursors;
+        let end = dpkg.sense(before.as_ref(), &mut |sensed, cursor| {
+            let new = cursor.filter(|cursor| before.as_ref() != Some(cursor));
+            if let Some(cursor) = &new {
+                cursors.insert(DPKG.to_owned(), cursor.clone());
+            }
+            let cursor = new.map(|cursor| (DPKG.to_owned(), cursor));
+            flow = send(Word::Sensed { sensed, cursor });
+            flow
+        });
+        flow?;
+        match end {
+            End::Finished { .. } | End::Stopped => ControlFlow::Continue(()),
+            End::Blind { why } => {
+                let of = Watched::Control(ControlName::from(cordon_patch::SPEC.name));
+                blind(me, of, why, send)
+            }
+        }
+    }
+
+    /// Plants each probe, looks for it through the sensors above, and takes it out again.
+    fn prove(&mut self, send: Send<'_>) -> ControlFlow<()> {
+        let feed = any_feed(&self.sensors.root);
+        for mut probe in plantable(!self.tails.is_empty(), feed.as_ref()) {
+            self.prove_one(&mut *probe, send)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn prove_one(&self, probe: &mut dyn Prove, send: Send<'_>) -> ControlFlow<()> {
+        let me = &self.sensors.me;
+        // What cannot be planted is not proven, and its lamp fades: that is how it is told.
+        let planted = nonce().and_then(|nonce| probe.plant(&nonce, me, clock::now()));
+        let Ok(planting) = planted else {
+            return ControlFlow::Continue(());
+        };
+        let sensed = |fact| Sensed {
+            host: me.clone(),
+            said: None,
+            fact,
+        };
+        send(Word::Sensed {
+            sensed: sensed(Fact::Planted(planting)),
+            cursor: None,
+        })?;
+        let mut flow = ControlFlow::Continue(());
+        let end = probe.look(&mut |sensed| {
+            if flow.is_continue() {
+                flow = send(Word::Sensed {
+                    sensed,
+                    cursor: None,
+                });
+            }
+        });
+        match end {
+            // Missed, if it ended badly: watch says so when the time is up.
+            End::Finished { .. } | End::Stopped | End::Blind { .. } => {}
+        }
+        match probe.withdraw() {
+            cordon_model::Withdrawn::Clean => flow,
+            cordon_model::Withdrawn::Left { what } => {
+                let why = Blindness {
+                    why: what,
+                    mend: None,
+                };
+                blind(me, Watched::Channel("probe-remains".into()), why, send)
+            }
+        }
+    }
+
+    fn pulse(&self, of: Watched, seen: usize, send: Send<'_>) -> ControlFlow<()> {
+        let seen = u64::try_from(seen).unwrap_or(u64::MAX);
+        let fact = Fact::Pulse {
+            of,
+            seen,
+            errors: 0,
+        };
+        let sensed = Sensed {
+            host: self.sensors.me.clone(),
+            said: None,
+            fact,
+        };
+        send(Word::Sensed {
+            sensed,
+            cursor: None,
+        })
+    }
+}
+
+fn blind(me: &Host, of: Watched, why: Blindness, send: Send<'_>) -> ControlFlow<()> {
+    let sensed = Sensed {
+        host: me.clone(),
+        said: None,
+        fact: Fact::Blind { of, why },
+    };
+    send(Word::Sensed {
+        sensed,
+        cursor: None,
+    })
+}
+
+/// Some feed of this host, for the invented host of the probe.
+fn any_feed(root: &Path) -> Option<Feed> {
+    let indexes = security_indexes(&below(root, LISTS)).ok()?; // ok: because the hub tells that there is none
+    let index = indexes.into_iter().next()?;
+    let set = index.load().ok()?; // ok: likewise
+    Feed::new(index.name, &set).ok() // ok: likewise
+}

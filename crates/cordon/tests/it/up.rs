@@ -1,0 +1,239 @@
+//! `cordon up` as its user runs it: the real binary, a system that the test builds, a browser's requests.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{Ran, folder};
+
+/// Longest time that anything here may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running `cordon up`, ended by force when the test forgets it.
+struct Up {
+    child: Child,
+    address: String,
+    cookie: String,
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// As root the test becomes an ordinary user, so that all of it is one process.
+fn ordinary(command: &mut Command) {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    if status.contains("Uid:\t0\t") {
+        command.uid(65534).gid(65534);
+    }
+}
+
+fn system(test: &str) -> PathBuf {
+    // Below /tmp, because an ordinary user may not reach this project.
+    let root = Path::new("/tmp").join(format!("cordon-up-{test}-{}", std::process::id()));
+    drop(fs::remove_dir_all(&root));
+    let stanza =
+        "Package: openssl\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n";
+    let write = |path: &str, text: &str| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("var/lib/dpkg/status", stanza);
+    let base = "var/lib/apt/lists/d_dists_stable-security";
+    write(
+        &format!("{base}_main_binary-amd64_Packages"),
+        "Package: openssl\nArchitecture: amd64\nVersion: 2\n\n",
+    );
+    write(
+        "etc/cordon/policy.toml",
+        "[[logs.source]]\nname = \"app.log\"\npath = \"/var/log/app.log\"\n\
+         [watch.expect]\n\"source:app.log\" = \"2s\"\n",
+    );
+    write("var/log/app.log", "a first line\n");
+    write("data/.keep", "");
+    let open = Command::new("chmod")
+        .args(["-R", "a+rwX"])
+        .arg(&root)
+        .status()
+        .unwrap();
+    assert!(open.success());
+    let binary = root.join("cordon");
+    fs::copy(env!("CARGO_BIN_EXE_cordon"), &binary).unwrap();
+    root
+}
+
+fn command(root: &Path) -> Command {
+    let mut command = Command::new(root.join("cordon"));
+    command.args([
+        "up",
+        "--json",
+        "--host",
+        "web1",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+    ]);
+    command.arg(root.join("data")).arg("--root").arg(root);
+    command
+}
+
+impl Up {
+    fn start(root: &Path) -> Self {
+        let mut command = command(root);
+        ordinary(&mut command);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let url = ready["url"].as_str().unwrap().to_owned();
+        let (address, path) = url
+            .strip_prefix("http://")
+            .unwrap()
+            .split_once('/')
+            .unwrap();
+        let mut up = Self {
+            child,
+            address: address.to_owned(),
+            cookie: String::new(),
+        };
+        let answer = up.get(&format!("/{path}"));
+        assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+        let cookie = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("set-cookie: "))
+            .unwrap();
+        up.cookie = cookie.split(';').next().unwrap().to_owned();
+        up
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (address, cookie) = (&self.address, &self.cookie);
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// The first event of the live stream for which `done` holds: nothing is asked for again.
+    fn until(&self, done: impl Fn(&str) -> bool) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (address, cookie) = (&self.address, &self.cookie);
+        let request =
+            format!("GET /events HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let began = Instant::now();
+        let mut event = String::new();
+        for line in BufReader::new(stream).lines() {
+            assert!(began.elapsed() < PATIENCE, "it never came; last: {event}");
+            let line = line.unwrap();
+            if line.starts_with("event:") {
+                event.clear();
+            }
+            event.push_str(&line);
+            event.push('\n');
+            if line.is_empty() && done(&event) {
+                return event;
+            }
+        }
+        panic!("the stream ended: {event}");
+    }
+
+    /// Ends it as a person or systemd does.
+    fn end(mut self, signal: &str) -> i32 {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+#[test]
+fn the_first_verdict_names_the_missing_package_and_a_restart_remembers() {
+    let root = system("verdict");
+    let up = Up::start(&root);
+    let page = up.until(|page| page.contains("security update missing"));
+    assert!(page.contains("openssl"), "{page}");
+    let mut second = command(&root);
+    ordinary(&mut second);
+    let second = Ran::of(second);
+    assert_eq!(second.code, 2, "{}", second.err);
+    assert!(second.err.starts_with("error[E0503]"), "{}", second.err);
+    assert_eq!(up.end("-INT"), 0, "Ctrl-C ends it cleanly");
+    let up = Up::start(&root);
+    up.until(|page| page.contains("security update missing"));
+    assert_eq!(up.end("-TERM"), 0, "SIGTERM ends it cleanly");
+    fs::remove_dir_all(root).unwrap();
+}
+
+#[test]
+fn a_source_that_stops_turns_its_lamp_without_a_reload_and_back() {
+    let root = system("silent");
+    let up = Up::start(&root);
+    // The file was just written; nobody writes on.
+    let silent = up.until(|page| page.contains("source app.log fell silent"));
+    assert!(silent.contains("silent"), "{silent}");
+    let log = root.join("var/log/app.log");
+    let writing = std::thread::scope(|scope| {
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        scope.spawn(move || {
+            let every = Duration::from_millis(500);
+            while stopped.recv_timeout(every).is_err() {
+                let mut file = fs::OpenOptions::new().append(true).open(&log).unwrap();
+                file.write_all(b"a line\n").unwrap();
+            }
+        });
+        let page = up.until(|page| !page.contains("source app.log fell silent"));
+        stop.send(()).unwrap();
+        page
+    });
+    assert!(!writing.is_empty());
+    drop(up);
+    fs::remove_dir_all(root).unwrap();
+}
+
+#[test]
+fn it_does_not_listen_beyond_this_host_nor_without_its_data() {
+    let folder = folder("up-refused");
+    let up = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cordon"));
+        command
+            .args(["up", "--host", "web1", "--data"])
+            .arg(folder.join("data"))
+            .args(args);
+        Ran::of(command)
+    };
+    let open = up(&["--listen", "0.0.0.0:0"]);
+    assert_eq!(open.code, 2, "{}", open.err);
+    assert!(open.err.starts_with("error[E0501]"), "{}", open.err);
+    fs::write(folder.join("file"), "").unwrap();
+    let data = folder.join("file/data");
+    let nowhere = up(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+    assert!(
+        nowhere.code != 0 && nowhere.err.starts_with("error"),
+        "{}",
+        nowhere.err
+    );
+}
