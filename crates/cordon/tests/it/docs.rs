@@ -92,7 +92,7 @@ fn the_errors_page_is_what_the_catalogue_says() {
 fn the_readme_names_the_two_commands_and_ci_runs_the_second() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let ci = fs::read_to_string(root().join(".ci/run")).unwrap();
-    assert!(readme.contains("cargo run --release -- check"));
+    assert!(readme.contains("cargo run --release -- up"));
     assert!(readme.contains("cargo xtask test") && ci.contains("cargo xtask test"));
 }
 

@@ -114,7 +114,7 @@ impl Up {
             .lines()
             .find_map(|line| line.strip_prefix("set-cookie: "))
             .unwrap();
-        up.cookie = cookie.split(';').next().unwrap().to_owned();
+        cookie.split(';').next().unwrap().clone_into(&mut up.cookie);
         up
     }
 
@@ -260,10 +260,17 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
     while file.write_all(&[0; 4096]).is_ok() {}
     drop(file);
     let full = up.until(|page| page.contains("no room left in"));
-    assert!(full.contains("security update missing"), "what was known is still shown");
+    assert!(
+        full.contains("security update missing"),
+        "what was known is still shown"
+    );
     fs::remove_file(&filler).unwrap();
     up.until(|page| !page.contains("no room left in"));
-    assert_eq!(up.end("-TERM"), 0, "there is room again, and all of it was written");
+    assert_eq!(
+        up.end("-TERM"),
+        0,
+        "there is room again, and all of it was written"
+    );
     let up = Up::start(&root);
     up.until(|page| page.contains("security update missing"));
     // Full to the end: that is how it ends.
@@ -272,22 +279,39 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
     drop(file);
     up.until(|page| page.contains("no room left in"));
     assert_eq!(up.end("-TERM"), 6);
-    assert!(Command::new("umount").arg(&data).status().unwrap().success());
+    assert!(
+        Command::new("umount")
+            .arg(&data)
+            .status()
+            .unwrap()
+            .success()
+    );
     fs::remove_dir_all(root).unwrap();
 }
 
 #[test]
 fn what_a_log_says_is_shown_and_not_obeyed() {
     let root = system("hostile");
-    let policy = "[[logs.source]]\nname = \"app.log\"\npath = \"/var/log/app.log\"\nreport = [\"ALERT\"]\n";
+    let policy =
+        "[[logs.source]]\nname = \"app.log\"\npath = \"/var/log/app.log\"\nreport = [\"ALERT\"]\n";
     fs::write(root.join("etc/cordon/policy.toml"), policy).unwrap();
-    let line = "ALERT <script>alert(1)</script> \"><img src=x onerror=alert(1)> \u{202e}\u{1b}[2J\n";
+    let line =
+        "ALERT <script>alert(1)</script> \"><img src=x onerror=alert(1)> \u{202e}\u{1b}[2J\n";
     fs::write(root.join("var/log/app.log"), line).unwrap();
     let up = Up::start(&root);
     let page = up.until(|page| page.contains("policy wants reported"));
-    assert!(!page.contains("<script>alert") && !page.contains("<img src=x"), "{page}");
-    assert!(!page.contains('\u{202e}') && !page.contains('\u{1b}'), "{page}");
-    assert!(page.contains("alert(1)"), "the line itself is shown: {page}");
+    assert!(
+        !page.contains("<script>alert") && !page.contains("<img src=x"),
+        "{page}"
+    );
+    assert!(
+        !page.contains('\u{202e}') && !page.contains('\u{1b}'),
+        "{page}"
+    );
+    assert!(
+        page.contains("alert(1)"),
+        "the line itself is shown: {page}"
+    );
     drop(up);
     fs::remove_dir_all(root).unwrap();
 }
@@ -305,7 +329,10 @@ fn a_restart_goes_on_where_it_was() {
     let up = Up::start(&root);
     // Two lines were ever written; a third would be one judged twice.
     let page = up.until(|page| page.contains("2 lines") || page.contains("3 lines"));
-    assert!(page.contains("2 lines") && !page.contains("3 lines"), "{page}");
+    assert!(
+        page.contains("2 lines") && !page.contains("3 lines"),
+        "{page}"
+    );
     drop(up);
     fs::remove_dir_all(root).unwrap();
 }
