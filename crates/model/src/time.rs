@@ -98,6 +98,16 @@ impl Time {
         (year_of_era + era * 400 + u64::from(month <= 2), month, day)
     }
 
+    /// The number of a month by its English abbreviation, as in RFC 3164 and RFC 5322: `May` is 5.
+    pub fn month(name: &str) -> Option<u64> {
+        const MONTHS: [&str; 12] = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ];
+        (1..)
+            .zip(MONTHS)
+            .find_map(|(number, month)| (month == name).then_some(number))
+    }
+
     /// The day alone, `2026-11-23`.
     pub fn day(self) -> String {
         let (year, month, day) = self.civil();

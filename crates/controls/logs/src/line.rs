@@ -88,13 +88,8 @@ fn offset(text: &str) -> Option<(u8, Span)> {
 }
 
 fn rfc3164(text: &str, around: Time) -> Option<Time> {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
     let mut words = text.split_ascii_whitespace();
-    let name = words.next()?;
-    let month = MONTHS.iter().position(|month| *month == name)? + 1;
-    let month = u64::try_from(month).ok()?; // ok: because it is at most 12
+    let month = Time::month(words.next()?)?;
     let day: u64 = words.next()?.parse().ok()?; // ok: because a line need not bear a time
     let mut clock = words.next()?.split(':').map(str::parse::<u64>);
     let clock = (

@@ -82,16 +82,12 @@ pub fn read_packages_index(bytes: &[u8]) -> Result<Listing<Published<'_>>, Inven
 /// The date of a `Release` or `InRelease` file: its field `Date`, as in `Wed, 20 May 2026 16:28:12 UTC`.
 /// None if it bears none.
 pub fn read_release_date(bytes: &[u8]) -> Option<Time> {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
     let line = bytes
         .split(|byte| *byte == b'\n')
         .find_map(|line| line.strip_prefix(b"Date: "))?;
     let mut words = text(line).ok()?.split_ascii_whitespace().skip(1); // ok: because None is the answer
     let day: u64 = words.next()?.parse().ok()?; // ok: likewise
-    let month = words.next()?;
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    let month = Time::month(words.next()?)?;
     let year: i64 = words.next()?.parse().ok()?; // ok: likewise
     let mut clock = words.next()?.split(':').map(str::parse::<u64>);
     let clock = (
@@ -99,7 +95,7 @@ pub fn read_release_date(bytes: &[u8]) -> Option<Time> {
         clock.next()?.ok()?,
         clock.next()?.ok()?,
     ); // ok: likewise
-    Time::from_civil((year, u64::try_from(month).ok()?, day), clock) // ok: because it is at most 12
+    Time::from_civil((year, month, day), clock)
 }
 
 /// The size in bytes that a `Release` or `InRelease` file gives for `index`, unpacked, as

@@ -8,7 +8,6 @@ use cordon_model::{ShardKey, Spec, Watched};
 use cordon_patch::Patch;
 use cordon_watch::Outlook;
 
-use super::posture::belongs;
 use crate::page;
 
 /// What it knows, and the command that tells more or sets it up.
@@ -26,6 +25,16 @@ pub(super) fn of(engine: &Engine, spec: &Spec, outlook: &BTreeMap<Watched, Outlo
         }
         "patch" => patch(engine),
         other => (format!("{other} has nothing to say of itself"), None),
+    }
+}
+
+/// Which control a source or a feed is part of.
+pub(super) const fn belongs(of: &Watched) -> Option<&'static str> {
+    match of {
+        Watched::Source(_) => Some("logs"),
+        Watched::Feed(_) => Some("patch"),
+        Watched::Agent(_) | Watched::Channel(_) | Watched::Hub => Some("watch"),
+        Watched::Control(_) => None,
     }
 }
 

@@ -10,7 +10,7 @@ use cordon_model::{
 use cordon_watch::{Outlook, Watch};
 use serde::Serialize;
 
-use super::{knows, knows::plural};
+use super::knows::{self, belongs, plural};
 use crate::fault::Exit;
 
 /// Most things to do that a page shows.
@@ -201,16 +201,6 @@ fn control(
         last_proven,
         knows,
         command,
-    }
-}
-
-/// Which control a source or a feed is part of.
-pub(super) const fn belongs(of: &Watched) -> Option<&'static str> {
-    match of {
-        Watched::Source(_) => Some("logs"),
-        Watched::Feed(_) => Some("patch"),
-        Watched::Agent(_) | Watched::Channel(_) | Watched::Hub => Some("watch"),
-        Watched::Control(_) => None,
     }
 }
 
