@@ -27,6 +27,7 @@ use crate::{
     crowd::Crowd,
     gate::{self, Gate, guard},
     serve::told,
+    tabs::{Tab, Tabs},
     view::View,
 };
 
@@ -57,6 +58,7 @@ pub(crate) enum Refusal {
 struct Room {
     board: Board,
     crowd: Crowd,
+    tabs: Tabs,
     stopped: watch::Receiver<bool>,
 }
 
@@ -83,6 +85,7 @@ pub(crate) fn router(
         .with_state(Room {
             board,
             crowd,
+            tabs: Tabs::default(),
             stopped,
         })
 }
@@ -139,20 +142,44 @@ async fn asset(uri: Uri) -> Response {
 async fn events(State(room): State<Room>) -> Response {
     let mut changes = room.board.watch();
     changes.mark_changed(); // so that a browser that comes back gets what it missed
-    let stream = stream::unfold(
-        (room, changes, None),
-        |(mut room, mut changes, last)| async move {
-            let text = tokio::select! {
-                () = told(&mut room.stopped) => return None,
-                page = next(&mut changes, last) => message(&room, page?.as_deref()),
-                () = time::sleep(BEAT) => format!(": alive\nevent: beat\ndata: {}\n\n", now().millis()),
-            };
-            let text = Ok::<_, Infallible>(Bytes::from(text));
-            Some((text, (room, changes, Some(time::Instant::now()))))
-        },
-    );
+    let feed = Feed {
+        tab: Some(room.tabs.open()),
+        room,
+        changes,
+        last: None,
+    };
+    let stream = stream::unfold(feed, async |mut feed| {
+        let text = feed.message().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(text)), feed))
+    });
     let kind = [(header::CONTENT_TYPE, "text/event-stream")];
     (kind, Body::from_stream(stream)).into_response()
+}
+
+/// What one open page is being told.
+struct Feed {
+    room: Room,
+    changes: watch::Receiver<Option<Arc<Page>>>,
+    /// None once it rests.
+    tab: Option<Tab>,
+    last: Option<time::Instant>,
+}
+
+impl Feed {
+    async fn message(&mut self) -> Option<String> {
+        let tab = self.tab.as_ref()?;
+        let text = tokio::select! {
+            () = told(&mut self.room.stopped) => return None,
+            () = tab.rest() => {
+                self.tab = None;
+                return Some(event("rest", "newer pages are open"));
+            }
+            page = next(&mut self.changes, self.last) => draw(&self.room, page?.as_deref()),
+            () = time::sleep(BEAT) => format!(": alive\n{}", event("beat", &now().millis().to_string())),
+        };
+        self.last = Some(time::Instant::now());
+        Some(text)
+    }
 }
 
 /// The next page, not sooner than [`MIN_GAP`] after the last message.
@@ -167,7 +194,7 @@ async fn next(
     Some(changes.borrow_and_update().clone())
 }
 
-fn message(room: &Room, page: Option<&Page>) -> String {
+fn draw(room: &Room, page: Option<&Page>) -> String {
     let view = room.view(page);
     match (Fragment { view: &view }).render() {
         Ok(html) => event("page", &html),

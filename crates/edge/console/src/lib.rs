@@ -16,6 +16,7 @@ mod gate;
 mod page;
 mod rows;
 mod serve;
+mod tabs;
 mod view;
 mod words;
 

@@ -7,7 +7,7 @@ use cordon_model::{Severity, Span, Standing, Time};
 use crate::{
     Finding, Lamp, Moment, Source, Todo,
     assets::fingerprint,
-    words::{Glyph, Tone, When, count, inert, plural, urgency},
+    words::{Glyph, Tone, Urgency, When, count, date, inert, plural},
 };
 
 /// Most things to do.
@@ -72,7 +72,7 @@ fn optional(text: Option<&String>) -> Option<String> {
 pub(crate) struct TodoRow {
     pub(crate) id: String,
     pub(crate) what: String,
-    pub(crate) severity: &'static str,
+    pub(crate) severity: Urgency,
     pub(crate) command: Option<String>,
     pub(crate) advice: String,
     pub(crate) evidence: Rows<String>,
@@ -83,7 +83,7 @@ pub(crate) fn next(all: &[Todo], names: &mut Names) -> Rows<TodoRow> {
     Rows::of(all, MAX_NEXT, |todo| TodoRow {
         id: names.name("do", &[&todo.what]),
         what: inert(&todo.what),
-        severity: urgency(todo.severity),
+        severity: Urgency::of(todo.severity),
         command: optional(todo.command.as_ref()),
         advice: inert(&todo.advice),
         evidence: texts(&todo.evidence),
@@ -181,7 +181,7 @@ pub(crate) struct FindingRow {
     pub(crate) id: String,
     pub(crate) rule: String,
     pub(crate) title: String,
-    pub(crate) severity: &'static str,
+    pub(crate) severity: Urgency,
     pub(crate) status: String,
     pub(crate) open: bool,
     pub(crate) host: String,
@@ -214,7 +214,7 @@ pub(crate) fn findings(all: &[Finding], now: Time, names: &mut Names) -> Rows<Fi
         ),
         rule: inert(&finding.rule),
         title: inert(&finding.title),
-        severity: urgency(finding.severity),
+        severity: Urgency::of(finding.severity),
         status: inert(&finding.status.replace('_', " ")),
         open: is_open(finding),
         host: inert(&finding.host),
@@ -232,6 +232,8 @@ pub(crate) fn findings(all: &[Finding], now: Time, names: &mut Names) -> Rows<Fi
 pub(crate) struct MomentRow {
     pub(crate) id: String,
     pub(crate) at: When,
+    /// The day, above the first of an earlier one.
+    pub(crate) day: Option<String>,
     pub(crate) kind: String,
     pub(crate) glyph: Glyph,
     pub(crate) tone: &'static str,
@@ -241,25 +243,24 @@ pub(crate) struct MomentRow {
     pub(crate) place: String,
 }
 
-pub(crate) fn timeline(
-    all: &[Moment],
-    at: Time,
-    hub: &str,
-    now: Time,
-    names: &mut Names,
-) -> Rows<MomentRow> {
+pub(crate) fn timeline(all: &[Moment], at: Time, hub: &str, names: &mut Names) -> Rows<MomentRow> {
     let begin = at - TIMELINE;
     let mut recent: Vec<&Moment> = all.iter().filter(|moment| moment.at >= begin).collect();
     recent.sort_by_key(|moment| Reverse(moment.at));
+    let mut shown = at.day();
     Rows::of(&recent, MAX_ROWS, |moment| {
+        let day = moment.at.day();
+        let new = (day != shown).then(|| date(moment.at));
+        shown = day;
         let tone = mark(&moment.kind, moment.severity);
         MomentRow {
             id: names.name(
                 "moment",
                 &[&moment.at.to_string(), &moment.kind, &moment.title],
             ),
-            at: When::clock(moment.at, now),
-            kind: inert(&moment.kind.replace('_', " ")),
+            at: When::clock(moment.at, moment.at),
+            day: new,
+            kind: said(&moment.kind),
             glyph: Glyph(tone),
             tone,
             title: inert(&moment.title),
@@ -269,11 +270,18 @@ pub(crate) fn timeline(
     })
 }
 
+/// A finding that was withheld is a probe that came back.
+fn said(kind: &str) -> String {
+    match kind {
+        "withheld" => "proof".to_owned(),
+        _ => inert(&kind.replace('_', " ")),
+    }
+}
+
 fn mark(kind: &str, severity: Option<Severity>) -> &'static str {
     match (kind, severity) {
-        ("opened", Some(Severity::Critical | Severity::High)) => "alarm",
-        ("opened", Some(Severity::Medium)) => "warn",
-        ("opened", _) => "note",
+        ("opened", Some(severity)) => Urgency::of(severity).glyph.0,
+        ("opened", None) => "note",
         ("resolved", _) => "done",
         ("withheld", _) => "probe",
         _ => "dot",

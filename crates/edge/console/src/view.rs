@@ -34,10 +34,15 @@ pub(crate) struct View {
 pub(crate) struct Body {
     pub(crate) at: When,
     pub(crate) next: Rows<TodoRow>,
+    /// What an empty list means: not the same where nothing looked.
+    pub(crate) nothing: String,
+    /// Whether everything that is set up could look.
+    pub(crate) idle: bool,
     pub(crate) controls: Rows<LampRow>,
+    pub(crate) controls_count: String,
     pub(crate) controls_basis: String,
     pub(crate) sources: Rows<SourceRow>,
-    pub(crate) sources_basis: String,
+    pub(crate) sources_count: String,
     pub(crate) findings: Rows<FindingRow>,
     pub(crate) findings_basis: String,
     pub(crate) timeline: Rows<MomentRow>,
@@ -109,7 +114,7 @@ impl View {
             verdict: inert(&page.verdict),
             basis: vec![
                 body.controls_basis.clone(),
-                body.sources_basis.clone(),
+                sources_basis(page, true),
                 format!("{} waiting", plural(waiting, "finding")),
             ],
             alarms,
@@ -165,7 +170,7 @@ fn tone(page: &Page) -> (Tone, Glyph) {
 
 fn body(page: &Page, now: Time, closed: u64) -> Body {
     let mut names = Names::default();
-    let timeline = rows::timeline(&page.timeline, page.at, &page.host, now, &mut names);
+    let timeline = rows::timeline(&page.timeline, page.at, &page.host, &mut names);
     let mut notes: Vec<String> = page.notes.iter().map(|note| inert(note)).collect();
     if closed > 0 {
         notes.push(format!(
@@ -180,10 +185,13 @@ fn body(page: &Page, now: Time, closed: u64) -> Body {
     Body {
         at: When::ago(page.at, now),
         next: rows::next(&page.next, &mut names),
+        nothing: nothing(page),
+        idle: tone(page).0 <= Tone::Working,
         controls: rows::lamps(&page.controls, now, &mut names),
-        controls_basis: controls_basis(page),
+        controls_count: controls_basis(page, false),
+        controls_basis: controls_basis(page, true),
         sources: rows::sources(&page.sources, &page.host, now, &mut names),
-        sources_basis: sources_basis(page),
+        sources_count: sources_basis(page, false),
         findings: rows::findings(&page.findings, now, &mut names),
         findings_basis: findings_basis(page),
         timeline_basis: timeline_basis(&timeline.rows),
@@ -194,7 +202,8 @@ fn body(page: &Page, now: Time, closed: u64) -> Body {
     }
 }
 
-fn controls_basis(page: &Page) -> String {
+/// How many of how many; `named`, where no heading says of what.
+fn controls_basis(page: &Page, named: bool) -> String {
     let on = page
         .controls
         .iter()
@@ -208,10 +217,15 @@ fn controls_basis(page: &Page) -> String {
     if on == 0 {
         return "no control set up".to_owned();
     }
-    format!("{proven} of {} proven", plural(on, "control"))
+    let on = if named {
+        plural(on, "control")
+    } else {
+        on.to_string()
+    };
+    format!("{proven} of {on} proven")
 }
 
-fn sources_basis(page: &Page) -> String {
+fn sources_basis(page: &Page, named: bool) -> String {
     let heard = |state| {
         matches!(
             state,
@@ -225,7 +239,27 @@ fn sources_basis(page: &Page) -> String {
         .count();
     match page.sources.len() {
         0 => "no source read".to_owned(),
-        all => format!("{heard} of {} heard in time", plural(all, "source")),
+        all if named => format!("{heard} of {} heard in time", plural(all, "source")),
+        all => format!("{heard} of {all} heard in time"),
+    }
+}
+
+fn nothing(page: &Page) -> String {
+    let on = page
+        .controls
+        .iter()
+        .filter(|lamp| lamp.state != Standing::Off);
+    let looking = |lamp: &&Lamp| matches!(lamp.state, Standing::Proven | Standing::Working);
+    match (on.clone().count(), on.filter(looking).count()) {
+        (0, _) => "Nothing looks here yet, so nothing can be found.".to_owned(),
+        (on, looking) if on == looking => format!(
+            "{looking} of {} looked and found nothing.",
+            plural(on, "control")
+        ),
+        (on, looking) => format!(
+            "Only {looking} of {} could look; they found nothing.",
+            plural(on, "control")
+        ),
     }
 }
 
@@ -251,12 +285,15 @@ fn findings_basis(page: &Page) -> String {
 
 fn timeline_basis(rows: &[MomentRow]) -> String {
     let number = |kind: &str| rows.iter().filter(|row| row.kind == kind).count();
-    let all = ["opened", "resolved", "folded", "withheld"].map(|kind| (kind, number(kind)));
-    let words: Vec<String> = all
-        .iter()
-        .filter(|(_, number)| *number > 0)
-        .map(|(kind, number)| format!("{number} {kind}"))
-        .collect();
+    let mut words = Vec::new();
+    for kind in ["opened", "resolved", "folded"] {
+        if number(kind) > 0 {
+            words.push(format!("{} {kind}", number(kind)));
+        }
+    }
+    if number("proof") > 0 {
+        words.push(plural(number("proof"), "proof"));
+    }
     listed(&words)
 }
 

@@ -163,7 +163,7 @@ pub(crate) fn exact(at: Time) -> String {
 }
 
 /// `23 Nov`.
-fn date(at: Time) -> String {
+pub(crate) fn date(at: Time) -> String {
     const MONTHS: [&str; 13] = [
         "", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
@@ -261,9 +261,25 @@ impl fmt::Display for Glyph {
     }
 }
 
-/// How urgent: the class of the tag, which also has the word.
-pub(crate) const fn urgency(severity: Severity) -> &'static str {
-    severity.plain()
+/// How urgent: a word and its shape, the same in every list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Urgency {
+    pub(crate) word: &'static str,
+    pub(crate) glyph: Glyph,
+}
+
+impl Urgency {
+    pub(crate) const fn of(severity: Severity) -> Self {
+        let glyph = match severity {
+            Severity::Critical | Severity::High => "alarm",
+            Severity::Medium => "warn",
+            Severity::Low | Severity::Info => "note",
+        };
+        Self {
+            word: severity.plain(),
+            glyph: Glyph(glyph),
+        }
+    }
 }
 
 #[cfg(test)]
