@@ -258,8 +258,11 @@ fn verdict(controls: &[ControlLine], findings: &[FindingLine]) -> String {
             .collect();
         match names.as_slice() {
             [] => {}
-            [one] => sentences.push(format!("{one} {}.", state_of_one(state))),
-            _ => sentences.push(format!("{} {}.", names.join(" and "), state_of_many(state))),
+            [one] => sentences.push(format!("One control {}: {one}.", is(state, false))),
+            _ => {
+                let (count, names) = (names.len(), names.join(" and "));
+                sentences.push(format!("{count} controls {}: {names}.", is(state, true)));
+            }
         }
     }
     let open: Vec<&FindingLine> = findings.iter().filter(|finding| is_open(finding)).collect();
@@ -287,21 +290,14 @@ fn verdict(controls: &[ControlLine], findings: &[FindingLine]) -> String {
     capital(&sentences.join(" "))
 }
 
-const fn state_of_one(state: Standing) -> &'static str {
-    match state {
-        Standing::Blind => "cannot see",
-        Standing::Silent => "is silent",
-        Standing::Sick => "is sick",
-        Standing::Off | Standing::Learning | Standing::Proven | Standing::Working => "works",
-    }
-}
-
-const fn state_of_many(state: Standing) -> &'static str {
-    match state {
-        Standing::Blind => "cannot see",
-        Standing::Silent => "are silent",
-        Standing::Sick => "are sick",
-        Standing::Off | Standing::Learning | Standing::Proven | Standing::Working => "work",
+const fn is(state: Standing, many: bool) -> &'static str {
+    match (state, many) {
+        (Standing::Blind, _) => "cannot see",
+        (Standing::Silent, false) => "is silent",
+        (Standing::Silent, true) => "are silent",
+        (Standing::Sick, false) => "is sick",
+        (Standing::Sick, true) => "are sick",
+        (Standing::Off | Standing::Learning | Standing::Proven | Standing::Working, _) => "works",
     }
 }
 
