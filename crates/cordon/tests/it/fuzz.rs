@@ -4,7 +4,7 @@ use std::fs;
 
 use cordon::CONTROLS;
 use cordon_engine::Snapshot;
-use cordon_logs_edge::Lines;
+use cordon_logs_edge::{Lines, escape, syslog, unescape};
 use cordon_model::{Level, Policy, Time};
 
 use crate::root;
@@ -37,6 +37,15 @@ const TARGETS: &[(&str, Target)] = &[
             let phrases = ["x".to_owned()];
             let _: Level = cordon_logs::level(&line, &phrases);
             let _: Option<Time> = cordon_logs::stamp(&line, Time::from_millis(1_700_000_000_000));
+        }
+    }),
+    ("syslog", |bytes| {
+        let line = escape(bytes);
+        assert_eq!(unescape(&line), bytes);
+        for minutes_east in [0, i16::MIN, i16::MAX] {
+            let around = Time::from_millis(1_700_000_000_000);
+            let parsed = syslog::parse(&line, around, syslog::Zone { minutes_east });
+            assert!(line.ends_with(parsed.message), "{line:?}");
         }
     }),
     ("version", |bytes| {

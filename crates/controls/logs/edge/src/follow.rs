@@ -19,7 +19,7 @@ use cordon_model::Cursor;
 
 use crate::{
     open::{Open, Read, Round},
-    place::{Bookmark, Id, Place, time},
+    place::{self, Bookmark, Id, Place, time},
     siblings::{self, Sibling},
     voice::Count,
 };
@@ -258,16 +258,11 @@ impl Follow {
         if !current.is_whole()? {
             return self.recover(path, round);
         }
-        if current.read == 0 {
-            // Nothing tells an empty file from one that was filled, copied and cut again, but its copy.
-            let known = [current.id, older.map_or(current.id, |prior| prior.id)];
-            let beside = siblings::siblings(path)?;
-            let mine = beside.iter().position(|one| one.id == current.id);
-            let (before, _) = beside.split_at(mine.unwrap_or(beside.len()));
-            if let (Some(open), _) = unseen(before, current.written, &known)? {
-                self.current = Some(open);
-                return Ok(ControlFlow::Continue(()));
-            }
+        if current.read < place::SEAM_BYTES as u64
+            && let Some(open) = copied_away(path, current, older.as_ref())?
+        {
+            self.current = Some(open);
+            return Ok(ControlFlow::Continue(()));
         }
         current.note(&about);
         Ok(ControlFlow::Continue(()))
@@ -293,7 +288,7 @@ impl Follow {
         self.gaps
             .push_back(Gap::new(place.written, next.written, lost));
         // What was read of a line is not lost, though its end may be.
-        let flow = current.let_go(|current| cursor_of(prior, *current), round);
+        let flow = current.let_go(|current| Some(cursor_of(prior, *current)), round);
         self.current = Some(next);
         Ok(flow)
     }
@@ -353,7 +348,7 @@ impl Follow {
             return Ok(Read::All);
         };
         let flow = if current.copied {
-            current.let_go(|current| cursor_of(None, *current), round)
+            current.let_go(|current| Some(cursor_of(None, *current)), round)
         } else {
             ControlFlow::Continue(())
         };
@@ -370,8 +365,26 @@ impl Follow {
     }
 }
 
-fn cursor_of(prior: Option<Place>, current: Place) -> Option<Cursor> {
-    Some(Bookmark { prior, current }.cursor())
+fn cursor_of(prior: Option<Place>, current: Place) -> Cursor {
+    Bookmark { prior, current }.cursor()
+}
+
+/// What was in a file of which too little was read to tell it from one that was filled, copied, cut and
+/// filled again: its copy tells it. Somebody's copy of a file that was not cut is read twice then.
+fn copied_away(path: &Path, current: &Open, older: Option<&Place>) -> io::Result<Option<Open>> {
+    let place = current.place();
+    let known = [place.id, older.map_or(place.id, |prior| prior.id)];
+    let mut beside = siblings::siblings(path)?;
+    let mine = beside.iter().position(|one| one.id == place.id);
+    beside.truncate(mine.unwrap_or(beside.len()));
+    if place.read == 0 {
+        return Ok(unseen(&beside, place.written, &known)?.0);
+    }
+    beside.retain(|one| one.written > place.written && !known.contains(&one.id));
+    match siblings::copy(&place, &beside)? {
+        Some((_, file)) => Open::new(file, place.offset, true),
+        None => Ok(None),
+    }
 }
 
 /// The log itself from its beginning.

@@ -160,7 +160,8 @@ pub(crate) fn holder(place: &Place, among: &[Sibling]) -> io::Result<Option<(Sib
     copy(place, among)
 }
 
-/// The largest copy of what `place` was read from, made since.
+/// A copy of what `place` was read from, made since: the oldest generation, for little may have been read
+/// that tells one from the next; else the largest of the copies that others made.
 pub(crate) fn copy(place: &Place, among: &[Sibling]) -> io::Result<Option<(Sibling, File)>> {
     let mut best: Option<(Sibling, File)> = None;
     for one in among {
@@ -168,12 +169,15 @@ pub(crate) fn copy(place: &Place, among: &[Sibling]) -> io::Result<Option<(Sibli
             && one.id != place.id
             && one.size >= place.read
             && one.written >= place.written
-            && best.as_ref().is_none_or(|(best, _)| best.size < one.size);
+            && (one.is_generation() || best.as_ref().is_none_or(|(best, _)| best.size < one.size));
         if may
             && let Some(file) = candidate(one)?
             && place.fits(&file)?
         {
             best = Some((one.clone(), file));
+            if one.is_generation() {
+                break;
+            }
         }
     }
     Ok(best)
@@ -262,13 +266,13 @@ mod tests {
     #[test]
     fn the_oldest_comes_first_by_number_by_date_or_by_time() {
         let date = |date: &str| Order::Date(date.to_owned());
-        let check = |orders: &[Order], expected: &[usize]| {
+        let check = |orders: &[Order], expected: &[u64]| {
             let mut all: Vec<Sibling> = (1..)
                 .zip(orders)
                 .map(|(written, order)| sibling(order.clone(), written))
                 .collect();
             sort(&mut all);
-            let got: Vec<usize> = all.iter().map(|one| one.written as usize).collect();
+            let got: Vec<u64> = all.iter().map(|one| one.written).collect();
             assert_eq!(got, expected, "{orders:?}");
         };
         check(

@@ -1,12 +1,13 @@
 //! Follows one log file through rotation, restart and truncation, and says what it could not follow.
 //!
-//! 2004: the scanner's log was rotated at night, and the reader that should have watched it read the old
-//! file for ever. Here a file is known by what is in it; what cannot be read any more is a
-//! [`Gap`](cordon_model::Fact::Gap), and what cannot be read at all is [`End::Blind`].
+//! A reader that holds on to a file after its rotation hears nothing more, and looks healthy. Here a file
+//! is known by what is in it; what cannot be read any more is a [`Gap`](cordon_model::Fact::Gap), and what
+//! cannot be read at all is [`End::Blind`].
 //!
-//! What is promised: every line that ends in a newline is handed out once while the follower runs, and at
-//! least once across a restart from the last cursor that was handed out. Where that cannot be known, a
-//! `Gap` says so. How each kind of rotation is followed is told in [`follow`](crate::follow).
+//! What is promised: every line is handed out once, across a restart too if that goes on from the last
+//! cursor that was handed out; from an older one, lines come again. Where it is known that something is
+//! missing or may be, a `Gap` says so. `follow.rs` tells how each kind of rotation is followed, and what
+//! no follower can know.
 
 use std::{mem, ops::ControlFlow, path::PathBuf};
 

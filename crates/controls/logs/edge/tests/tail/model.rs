@@ -8,7 +8,7 @@ use cordon_model::End;
 
 use crate::{Dir, Heard};
 
-const RUNS: u64 = 1500;
+const RUNS: u64 = 40;
 const STEPS: usize = 100;
 
 /// What may happen, besides lines and polls.
@@ -74,7 +74,6 @@ fn run(acts: &[Act]) {
     assert!(lines > 5000, "too little happened: {lines} lines");
     let destroys = acts.contains(&Cut);
     assert_eq!((lost > 0, gaps > 0), (destroys, destroys));
-    println!("{acts:?}: {lines} lines, {lost} destroyed, {gaps} gaps");
 }
 
 struct World {
@@ -115,7 +114,7 @@ impl World {
             torn: 0,
             lost: BTreeSet::new(),
             owed: None,
-            allowed: None,
+            allowed: false,
         }
     }
 
@@ -257,13 +256,13 @@ impl World {
     }
 
     fn check(&self, seed: u64) {
-        let seen = self.numbers();
-        assert!(seen.is_sorted_by(|a, b| a < b), "seed {seed}: {seen:?}");
+        let heard = self.numbers();
+        assert!(heard.is_sorted_by(|a, b| a < b), "seed {seed}: {heard:?}");
         let expected: Vec<u64> = self.whole.difference(&self.lost).copied().collect();
-        assert_eq!(seen, expected, "seed {seed}");
-        let fragments = self.heard.lines.len() - seen.len();
+        assert_eq!(heard, expected, "seed {seed}");
+        let fragments = self.heard.lines.len() - heard.len();
         assert!(
-            fragments <= self.torn,
+            fragments <= self.torn + self.lost.len(),
             "seed {seed}: {:?}",
             self.heard.lines
         );
