@@ -3,8 +3,8 @@
 //!
 //! It only shows: nothing that arrives over HTTP changes anything. It listens on loopback alone, opens
 //! with a link that works once, sends nothing that was not compiled in, and says on the page itself
-//! when what it shows is old. 2004: the console of the mail scanner stayed green for two hours after
-//! the scanner had died, because green was what it drew when nothing arrived.
+//! when what it shows is old. 2004: the logs that told of the broken scanner were there, and no one had
+//! looked; a page that nobody likes to open, or that stays green when nothing arrives, is the same.
 #![expect(clippy::disallowed_methods, reason = "edge")]
 
 mod answer;
