@@ -76,10 +76,10 @@ fn logs(engine: &Engine, sources: &[&Outlook]) -> Knows {
         0 => String::new(),
         rate => format!(", {} lines an hour", page::count(size(rate))),
     };
-    let lines = page::count(size(seen));
+    let lines = plural(size(seen), "line");
     (
         format!(
-            "{}, {lines} lines{rate}{share}, {last}",
+            "{}, {lines}{rate}{share}, {last}",
             plural(sources.len(), "source")
         ),
         None,

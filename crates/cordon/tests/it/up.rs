@@ -91,6 +91,10 @@ impl Up {
     fn start(root: &Path) -> Self {
         let mut command = command(root);
         ordinary(&mut command);
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap())
@@ -313,6 +317,51 @@ fn what_a_log_says_is_shown_and_not_obeyed() {
         "the line itself is shown: {page}"
     );
     drop(up);
+    fs::remove_dir_all(root).unwrap();
+}
+
+/// The user that a process runs as, and its parent.
+fn user_and_parent(pid: &str) -> Option<(u32, u32)> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?; // it may have ended
+    let field = |name: &str| -> Option<u32> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    Some((field("Uid:")?, field("PPid:")?))
+}
+
+#[test]
+fn started_by_root_the_hub_is_an_unprivileged_process_of_its_own() {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    if !status.contains("Uid:\t0\t") {
+        cordon_testkit::skip("only root can give privileges up");
+        return;
+    }
+    let root = system("split");
+    // What only root may read.
+    let log = root.join("var/log/app.log");
+    let only = Command::new("chmod")
+        .arg("0600")
+        .arg(&log)
+        .status()
+        .unwrap();
+    assert!(only.success());
+    let up = Up::of(command(&root));
+    up.until(|page| page.contains("security update missing") && page.contains("1 line,"));
+    let sensors = up.child.id();
+    let processes = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let hubs: Vec<u32> = processes
+        .filter_map(|pid| user_and_parent(&pid))
+        .filter(|(_, parent)| *parent == sensors)
+        .map(|(user, _)| user)
+        .collect();
+    assert!(
+        matches!(hubs.as_slice(), [user] if *user != 0),
+        "the hub runs as {hubs:?}"
+    );
+    assert_eq!(up.end("-TERM"), 0);
     fs::remove_dir_all(root).unwrap();
 }
 
