@@ -204,10 +204,10 @@ impl Events {
         }
     }
 
-    /// Whether the stream ends, rather than going on.
+    /// Whether the stream ends, and by its last chunk rather than cut off.
     pub(crate) fn ends(mut self) -> bool {
         let mut rest = Vec::new();
-        self.0.read_to_end(&mut rest).is_ok()
+        self.0.read_to_end(&mut rest).is_ok() && rest.ends_with(b"0\r\n\r\n")
     }
 }
 
