@@ -56,8 +56,17 @@
     else if (at && now() - at > Number(state.dataset.stale))
       words = `${from} The hub has judged nothing since: see whether cordon up still runs.`;
     banner.hidden = words === "" || (!broken && state.querySelector(".banner") !== null);
-    if (banner.textContent !== words) banner.textContent = words;
+    const said = $("lost-words");
+    if (said.textContent !== words) said.textContent = words;
     root.classList.toggle("lost", words !== "");
+    const shape = document.querySelector(".verdict use");
+    if (words && !shape.dataset.was) {
+      shape.dataset.was = shape.getAttribute("href");
+      shape.setAttribute("href", "#g-blind");
+    } else if (!words && shape.dataset.was) {
+      shape.setAttribute("href", shape.dataset.was);
+      delete shape.dataset.was;
+    }
     document.title = (words ? "page is old · " : "") + state.dataset.tab.replace(/^page is old · /, "");
   }
   function alive(hubNow) {

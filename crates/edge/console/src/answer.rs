@@ -152,8 +152,11 @@ async fn events(State(room): State<Room>) -> Response {
         let text = feed.message().await?;
         Some((Ok::<_, Infallible>(Bytes::from(text)), feed))
     });
-    let kind = [(header::CONTENT_TYPE, "text/event-stream")];
-    (kind, Body::from_stream(stream)).into_response()
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CONNECTION, "close"), // so that a page that rests gives its connection back
+    ];
+    (headers, Body::from_stream(stream)).into_response()
 }
 
 /// What one open page is being told.

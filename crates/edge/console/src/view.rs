@@ -21,6 +21,8 @@ pub(crate) struct View {
     pub(crate) host: Option<String>,
     pub(crate) tone: &'static str,
     pub(crate) glyph: Glyph,
+    /// Whether the page is older than [`STALE_AFTER`].
+    pub(crate) old: bool,
     pub(crate) verdict: String,
     /// What the verdict rests on, with denominators.
     pub(crate) basis: Vec<String>,
@@ -111,6 +113,7 @@ impl View {
             host: Some(host),
             tone: tone.name(),
             glyph,
+            old: stale,
             verdict: inert(&page.verdict),
             basis: vec![
                 body.controls_basis.clone(),
@@ -130,6 +133,7 @@ impl View {
             host: None,
             tone: Tone::Blind.name(),
             glyph: Tone::Blind.glyph(),
+            old: false,
             verdict: "Nothing has been judged yet.".to_owned(),
             basis: vec![
                 "The first look takes a few seconds; this page changes by itself.".to_owned(),

@@ -7,194 +7,17 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "edge")]
 
+mod client;
+
 use std::{
-    io::{BufRead, BufReader, ErrorKind, Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
-use cordon_console::{
-    Board, Console, ConsoleError, Finding, Hub, Lamp, Listening, Moment, Page, Source, Todo,
-};
-use cordon_model::{Severity, Span, Standing, Time};
-
-/// How long a test waits for bytes that must come.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-const POLICY: &str = "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self' data:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
-
-struct Running {
-    console: Option<Console>,
-    board: Board,
-    at: Listening,
-}
-
-impl Running {
-    fn new() -> Self {
-        let board = Board::new();
-        let (console, at) = Console::start("127.0.0.1:0".parse().unwrap(), board.clone()).unwrap();
-        Self {
-            console: Some(console),
-            board,
-            at,
-        }
-    }
-
-    fn stop(&mut self) {
-        self.console.take().unwrap().stop().unwrap();
-    }
-
-    fn host(&self) -> String {
-        self.at.address.to_string()
-    }
-
-    fn token(&self) -> &str {
-        self.at.url.split_once("/?token=").unwrap().1
-    }
-
-    /// The cookie that the link gives.
-    fn enter(&self) -> String {
-        let answer = self.get(&format!("/?token={}", self.token()), "");
-        assert_eq!(answer.status, 303, "{}", answer.head);
-        let line = answer.line("set-cookie: ");
-        line.split(';').next().unwrap().to_owned()
-    }
-
-    /// Sends `head` and what `lines` adds to it, and reads the answer to its end.
-    fn get(&self, path: &str, lines: &str) -> Answer {
-        self.ask(&format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\n{lines}Connection: close\r\n\r\n",
-            self.host()
-        ))
-    }
-
-    fn ask(&self, request: &str) -> Answer {
-        let mut stream = connect(self.at.address);
-        stream.write_all(request.as_bytes()).unwrap();
-        Answer::read(stream)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(console) = self.console.take() {
-            console.stop().unwrap();
-        }
-    }
-}
-
-fn connect(to: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(to).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
-}
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn read(mut stream: TcpStream) -> Self {
-        let mut bytes = Vec::new();
-        match stream.read_to_end(&mut bytes) {
-            Ok(_) => {}
-            // A body that was announced and not taken: the answer came first.
-            Err(error) if error.kind() == ErrorKind::ConnectionReset && !bytes.is_empty() => {}
-            Err(error) => panic!("{error}"),
-        }
-        let text = String::from_utf8(bytes).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self {
-            status,
-            head: head.to_owned(),
-            body: body.to_owned(),
-        }
-    }
-
-    fn line(&self, name: &str) -> &str {
-        let found = self.head.lines().find_map(|line| line.strip_prefix(name));
-        found.unwrap_or_else(|| panic!("no `{name}` in {}", self.head))
-    }
-}
-
-fn at() -> Time {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    Time::from_millis(u64::try_from(now.as_millis()).unwrap())
-}
-
-/// A page on which every text is `text`.
-fn page(text: &str) -> Page {
-    let (at, text) = (at(), text.to_owned());
-    Page {
-        at,
-        host: text.clone(),
-        verdict: text.clone(),
-        next: vec![Todo {
-            what: text.clone(),
-            severity: Severity::High,
-            command: Some(text.clone()),
-            advice: text.clone(),
-            evidence: vec![text.clone()],
-            mends: 2,
-        }],
-        controls: vec![Lamp {
-            control: text.clone(),
-            prevents: text.clone(),
-            state: Standing::Proven,
-            since: Some(at),
-            last_proven: Some(at),
-            knows: text.clone(),
-            command: Some(text.clone()),
-        }],
-        sources: vec![Source {
-            name: text.clone(),
-            host: format!("other {text}"),
-            state: Standing::Silent,
-            last_event: Some(at - Span::hours(2)),
-            deadline: Some(Span::minutes(3)),
-            lines: 1000,
-            errors: 1,
-            lines_per_hour: Some(12),
-        }],
-        findings: vec![Finding {
-            rule: text.clone(),
-            title: text.clone(),
-            severity: Severity::Medium,
-            status: text.clone(),
-            host: text.clone(),
-            subject: text.clone(),
-            advice: text.clone(),
-            command: Some(text.clone()),
-            excerpt: Some(text.clone()),
-            items: vec![text.clone()],
-            under: Some(text.clone()),
-            since: at,
-        }],
-        timeline: vec![Moment {
-            at,
-            kind: text.clone(),
-            title: text.clone(),
-            host: format!("other {text}"),
-            severity: None,
-        }],
-        hub: Hub {
-            store_bytes: 1,
-            free_bytes: None,
-            last_commit: None,
-            events: 1,
-            started: at,
-            rss_bytes: None,
-            trouble: Some(text.clone()),
-        },
-        notes: vec![text],
-    }
-}
+use client::{Answer, Events, PATIENCE, POLICY, Running, connect, events, page};
+use cordon_console::{Board, Console, ConsoleError};
+use cordon_model::Span;
 
 #[test]
 fn the_link_opens_once_and_the_session_stays() {
@@ -468,46 +291,6 @@ fn who_says_nothing_more_is_closed() {
     assert!(begin.elapsed() < PATIENCE);
 }
 
-struct Events(BufReader<TcpStream>);
-
-impl Events {
-    /// Everything up to and with the line that contains `text`.
-    fn until(&mut self, text: &str) -> String {
-        let mut seen = String::new();
-        loop {
-            let mut line = String::new();
-            let bytes = self.0.read_line(&mut line).unwrap();
-            assert!(bytes > 0, "the stream ended before `{text}`: {seen}");
-            seen.push_str(&line);
-            if line.contains(text) {
-                return seen;
-            }
-        }
-    }
-
-    /// Whether the stream ends, rather than going on.
-    fn ends(mut self) -> bool {
-        let mut rest = Vec::new();
-        self.0.read_to_end(&mut rest).is_ok()
-    }
-}
-
-fn events(running: &Running, cookie: &str) -> Events {
-    let mut stream = connect(running.at.address);
-    let request = format!(
-        "GET /events HTTP/1.1\r\nHost: {}\r\n{cookie}\r\n",
-        running.host()
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut events = Events(BufReader::new(stream));
-    let head = events.until("event: page");
-    assert!(
-        head.contains("content-type: text/event-stream") && head.contains(POLICY),
-        "{head}"
-    );
-    events
-}
-
 #[test]
 fn a_change_is_pushed_and_a_stop_ends_the_stream() {
     let mut running = Running::new();
@@ -636,7 +419,7 @@ fn what_is_old_is_amber_and_what_is_long_is_cut() {
     running.board.show(old);
     let body = running.get("/page", &cookie).body;
     assert!(
-        body.contains("class=\"page t-blind\"")
+        body.contains("class=\"page t-blind old\"")
             && body.contains("This page was judged 12 min ago."),
         "{body}"
     );
