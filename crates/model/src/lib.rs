@@ -13,6 +13,7 @@ mod edge;
 mod fact;
 mod finding;
 mod id;
+mod plain;
 mod policy;
 mod time;
 mod watched;
@@ -32,6 +33,7 @@ pub use id::{
     ControlName, Epoch, Host, IdError, Instance, MAX_ID_BYTES, MAX_TEXT_BYTES, Nonce, OrderId,
     Pattern, Person, ProbeId, RuleId, Seq, SetName, SourceName, Text,
 };
+pub use plain::{count, inert, plural};
 pub use policy::{Exception, Policy, PolicyError, Set};
 pub use time::{Span, Time, TimeError};
 pub use watched::{Standing, Subject, Watched, WatchedError};

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 const PHRASE: Rule = Rule {
     id: "logs.phrase",
-    title: "{source} wrote a line that policy wants reported",
+    title: "a line in {source} that policy wants reported",
     advice: "Policy asks to be told when `{phrase}` is written. Read the line, then the ones around it.",
     command: None,
     severity: Severity::Medium,

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use cordon_engine::Engine;
 use cordon_logs::Logs;
-use cordon_model::{ShardKey, Spec, Watched};
+use cordon_model::{ShardKey, Spec, Watched, count, plural};
 use cordon_patch::Patch;
 use cordon_watch::Outlook;
-
-use crate::page;
 
 /// What it knows, and the command that tells more or sets it up.
 pub(super) type Knows = (String, Option<String>);
@@ -74,7 +72,7 @@ fn logs(engine: &Engine, sources: &[&Outlook]) -> Knows {
         .sum();
     let rate = match rate {
         0 => String::new(),
-        rate => format!(", {} lines an hour", page::count(size(rate))),
+        rate => format!(", {} lines an hour", count(rate)),
     };
     let lines = plural(size(seen), "line");
     (
@@ -107,15 +105,6 @@ fn patch(engine: &Engine) -> Knows {
     (
         format!("{packages} judged against {}", feeds.join(", ")),
         None,
-    )
-}
-
-/// `1 package`, `876 packages`.
-pub(super) fn plural(count: usize, what: &str) -> String {
-    format!(
-        "{} {what}{}",
-        page::count(count),
-        if count == 1 { "" } else { "s" }
     )
 }
 

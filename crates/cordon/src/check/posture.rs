@@ -5,12 +5,12 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use cordon_engine::{Engine, Entry, Life};
 use cordon_model::{
     ControlName, Finding, Rule, Severity, ShardKey, Spec, Standing, Subject, Text, Time, Value,
-    Watched,
+    Watched, plural,
 };
 use cordon_watch::{Outlook, Watch};
 use serde::Serialize;
 
-use super::knows::{self, belongs, plural};
+use super::knows::{self, belongs};
 use crate::fault::Exit;
 
 /// Most things to do that a page shows.
@@ -266,9 +266,9 @@ fn verdict(controls: &[ControlLine], findings: &[FindingLine]) -> String {
         }
     }
     let open: Vec<&FindingLine> = findings.iter().filter(|finding| is_open(finding)).collect();
-    let missing = open
-        .iter()
-        .filter(|finding| !finding.rule.starts_with("watch."));
+    let missing = open.iter().filter(|finding| {
+        !finding.rule.starts_with("watch.") && finding.severity >= Severity::High
+    });
     sentences.extend(missing.map(|finding| capital(&finding.title) + "."));
     if sentences.is_empty() && open.is_empty() {
         let on = controls

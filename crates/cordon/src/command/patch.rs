@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use cordon_model::{Host, Package, PackageStatus, Policy};
+use cordon_model::{Host, Package, PackageStatus, Policy, plural};
 use cordon_patch::{Feed, Have, Installed, Patch, Requisite, Row, RowState};
 use cordon_patch_edge::{LISTS, STATUS, advisories, inventory};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use vercmp::Kind;
 use super::{Out, Stop, read_text};
 use crate::{
     fault::{self, Exit, Fault},
-    page::{self, inert},
+    page::inert,
 };
 
 #[derive(Debug, Subcommand)]
@@ -137,8 +137,8 @@ fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     let feeds: Vec<String> = patch.feeds().iter().map(feed_plain).collect();
     writeln!(
         out.talk,
-        "{} packages of {hosts} of {} hosts judged against {}: {} missing, {} proven, {} unknown",
-        page::count(tally.packages),
+        "{} of {hosts} of {} hosts judged against {}: {} missing, {} proven, {} unknown",
+        plural(tally.packages, "package"),
         wanted.len(),
         feeds.join(", "),
         tally.missing,

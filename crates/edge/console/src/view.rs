@@ -230,17 +230,12 @@ fn controls_basis(page: &Page, named: bool) -> String {
 }
 
 fn sources_basis(page: &Page, named: bool) -> String {
-    let heard = |state| {
-        matches!(
-            state,
-            Standing::Proven | Standing::Working | Standing::Learning
-        )
-    };
-    let heard = page
-        .sources
-        .iter()
-        .filter(|source| heard(source.state))
-        .count();
+    // What speaks is heard, also when it tells of errors.
+    let heard = page.sources.iter().filter(|source| match source.state {
+        Standing::Proven | Standing::Working | Standing::Learning | Standing::Sick => true,
+        Standing::Silent | Standing::Blind | Standing::Off => false,
+    });
+    let heard = heard.count();
     match page.sources.len() {
         0 => "no source read".to_owned(),
         all if named => format!("{heard} of {} heard in time", plural(all, "source")),

@@ -1,58 +1,22 @@
 //! Words and numbers for a tired reader, and text that a browser cannot be told anything by.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use askama::filters::HtmlSafe;
 use cordon_model::{Severity, Span, Standing, Time};
+pub(crate) use cordon_model::{count, plural};
 
 /// Longest text that is shown whole, in characters.
 pub(crate) const MAX_TEXT: usize = 2000;
 
-/// `text` without what turns reading order round, hides, or breaks a line: a log line, a file or a host
-/// may have been named by whoever attacks us. What HTML obeys is escaped by the templates.
+/// `text` made harmless, and cut where it is longer than a page can bear.
 pub(crate) fn inert(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for (index, c) in text.chars().enumerate() {
-        if index == MAX_TEXT {
-            safe.push('…');
-            break;
-        }
-        if c.is_control() || is_unseen(c) {
-            match write!(safe, "{}", c.escape_unicode()) {
-                Ok(()) | Err(_) => {} // because writing to a String cannot fail
-            }
-        } else {
-            safe.push(c);
-        }
+    let mut whole = text.chars();
+    let mut safe = cordon_model::inert(&whole.by_ref().take(MAX_TEXT).collect::<String>());
+    if whole.next().is_some() {
+        safe.push('…');
     }
     safe
-}
-
-/// Marks of direction, joiners, line separators, tags: seen by software, not by people.
-const fn is_unseen(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// `12,345`.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// `1 finding`, `2 findings`.
-pub(crate) fn plural(number: usize, what: &str) -> String {
-    let number = u64::try_from(number).unwrap_or(u64::MAX);
-    let s = if number == 1 { "" } else { "s" };
-    format!("{} {what}{s}", count(number))
 }
 
 /// `41.0 MB`, rounded down: what is left should not look like more.
