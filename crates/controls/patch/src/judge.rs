@@ -81,14 +81,11 @@ fn report(patch: &Patch, host: &Host, state: &State, say: Say<'_>) {
     }
     let packages: Vec<Installed<'_>> = state.packages().collect();
     let rows = patch.audit(host, &packages);
-    let by_feed = |row: &&Row<'_>| matches!(row.asked, Requisite::Feed(_));
-    let missing = rows
-        .iter()
-        .filter(by_feed)
-        .filter(|row| row.state == RowState::Missing);
-    say(missing_updates(patch, host, &missing.collect::<Vec<_>>()));
+    // Without a feed nothing was compared: what was missing is as missing as before.
+    if !patch.feeds.is_empty() {
+        by_feeds(patch, host, &rows, say);
+    }
     say(half_installed(host, state));
-    say(unknown(host, &rows));
     for row in &rows {
         let Requisite::Baseline(id) = row.asked else {
             continue;
@@ -105,6 +102,16 @@ fn report(patch: &Patch, host: &Host, state: &State, say: Say<'_>) {
             RowState::Proven | RowState::Unknown(_) => Verdict::Clear(key),
         });
     }
+}
+
+fn by_feeds(patch: &Patch, host: &Host, rows: &[Row<'_>], say: Say<'_>) {
+    let by_feed = |row: &&Row<'_>| matches!(row.asked, Requisite::Feed(_));
+    let missing = rows
+        .iter()
+        .filter(by_feed)
+        .filter(|row| row.state == RowState::Missing);
+    say(missing_updates(patch, host, &missing.collect::<Vec<_>>()));
+    say(unknown(host, rows));
 }
 
 fn missing_updates(patch: &Patch, host: &Host, missing: &[&Row<'_>]) -> Verdict {

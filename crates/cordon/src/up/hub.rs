@@ -20,7 +20,7 @@ use cordon_model::{
 };
 use cordon_patch::Feed;
 use cordon_patch_edge::{LISTS, security_indexes};
-use cordon_store::{Commit, HistoryRow, StateStore, StoreError};
+use cordon_store::{HistoryRow, StateStore, StoreError, Ticket};
 
 use super::{frames::Word, rows, view};
 use crate::{
@@ -117,7 +117,18 @@ impl Hub {
         let loaded = store.load().map_err(|error| lost(&error))?;
         let snapshot = rows::snapshot(&loaded).map_err(|error| lost(&error))?;
         let epoch = snapshot.epoch(&"policy".into()) + 1;
-        let policy = Policy::new(&text, epoch);
+        // With the feeds from the first moment: memory must not be judged against none.
+        let mut policy = Policy::new(&text, epoch);
+        for index in security_indexes(&below(&places.root, LISTS))
+            .iter()
+            .flatten()
+        {
+            if let Ok(set) = index.load()
+                && Feed::new(index.name.clone(), &set).is_ok()
+            {
+                policy = policy.with(index.name.clone(), set); // the others are told by `content`
+            }
+        }
         let me = places.me.clone();
         let engine = Engine::load(me, CONTROLS, &policy, &snapshot).map_err(|e| refused(&e))?;
         Ok(Self {
@@ -150,6 +161,11 @@ impl Hub {
 
     /// Runs until somebody wants it to end.
     pub fn run(mut self, inbox: &Receiver<Input>) -> Exit {
+        // The policy of this start, so that a refusal from before it is over.
+        self.step(Fact::Swapped {
+            set: "policy".into(),
+            epoch: self.policy.epoch,
+        });
         self.content();
         self.pulse();
         let now = Instant::now();
@@ -236,13 +252,16 @@ impl Hub {
         let text = read_policy(policy.as_deref(), &root).map(|(text, _)| text);
         let text = text.map_err(|fault| fault.what);
         if text != self.policy_text {
-            let epoch = self.policy.epoch + 1;
-            let next = match &text {
-                Ok(text) => self.policy.reworded(text, epoch),
-                Err(why) => self.policy.reworded(&format!("unreadable: {why}"), epoch),
-            };
+            let (set, epoch) = (SetName::from("policy"), self.policy.epoch + 1);
+            match &text {
+                Ok(text) => self.swap(&set, epoch, self.policy.reworded(text, epoch)),
+                Err(why) => self.step(Fact::Refused {
+                    set,
+                    epoch,
+                    why: Text::new(why),
+                }),
+            }
             self.policy_text = text;
-            self.swap(&"policy".into(), epoch, next);
         }
         let lists = below(&root, LISTS);
         // ok: because a folder without a time is read again each time
@@ -294,8 +313,6 @@ impl Hub {
             .is_ok()
         {
             self.policy = next;
-        } else if set.as_str() == "policy" {
-            self.policy.epoch = epoch - 1;
         }
         self.held.news = true;
     }
@@ -329,15 +346,13 @@ impl Hub {
             return;
         }
         let commit = rows::commit(&batch, self.durable, &self.held.cursors, &self.held.said);
-        let done = commit
-            .map_err(|error| error.to_string())
-            .and_then(|commit: Commit| {
-                let ticket = self
-                    .store
-                    .commit(Arc::new(commit))
-                    .map_err(|error| plain(&error))?;
-                ticket.wait().map_err(|error| plain(&error))
-            });
+        let done = match commit {
+            Ok(commit) => {
+                let stored = self.store.commit(Arc::new(commit)).and_then(Ticket::wait);
+                stored.map_err(|error| self.refused(&error))
+            }
+            Err(error) => Err(error.to_string()),
+        };
         match done {
             Ok(seq) => {
                 (self.durable, self.durable_at) = (seq, Some(batch.at()));
@@ -369,6 +384,15 @@ impl Hub {
                 });
             }
         }
+    }
+
+    /// What people hear of a refusal. One that says that more is durable than was known is believed:
+    /// the next commit holds all that this one did.
+    fn refused(&mut self, error: &StoreError) -> String {
+        if let StoreError::Gap { last, .. } | StoreError::AlreadyThere { last, .. } = error {
+            self.durable = self.durable.max(*last);
+        }
+        plain(error)
     }
 
     fn show(&self) {

@@ -304,6 +304,45 @@ fn definitions_are_swapped_whole_or_not_at_all_and_never_backwards() {
     );
 }
 
+#[test]
+fn a_feed_that_goes_away_makes_nothing_well() {
+    let name = "bookworm-security";
+    let policy = Policy::new("", 1).with(name.into(), index("2.0"));
+    let mut engine = Engine::new("hub".into(), &[make::<Patch>()], &policy).unwrap();
+    let package = Package {
+        kind: PackageKind::Deb,
+        name: "openssl".into(),
+        arch: Text::new("amd64"),
+        version: Text::new("1.0"),
+        status: PackageStatus::Installed,
+    };
+    told(&mut engine, 1, "web1", Fact::Package(package));
+    let pulse = || Fact::Pulse {
+        of: Watched::Control("patch".into()),
+        seen: 1,
+        errors: 0,
+    };
+    assert!(matches!(
+        told(&mut engine, 1, "web1", pulse()).as_slice(),
+        [Outcome::Opened(_)]
+    ));
+    let bare = Policy::new("", 2);
+    engine
+        .swap(at(2), &"policy".into(), 2, &bare, &mut |said| {
+            panic!("{said:?}")
+        })
+        .unwrap();
+    assert!(
+        told(&mut engine, 3, "web1", pulse()).is_empty(),
+        "nothing was compared"
+    );
+    assert_eq!(
+        engine.findings().count(),
+        1,
+        "what was missing is as missing as before"
+    );
+}
+
 // --- 6: an approved action ----------------------------------------------------------------------
 
 /// Wants every host that is found sick to be isolated, for an hour, if a person agrees.
