@@ -75,16 +75,19 @@ pub(crate) fn run(args: Args, out: &mut Out<'_>) -> Result<Exit, Stop> {
 }
 
 fn default_data() -> Result<PathBuf, Fault> {
+    if up::is_root()? {
+        return Ok(PathBuf::from("/var/lib/cordon")); // sudo may have kept somebody else's HOME
+    }
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(state) = variable("XDG_STATE_HOME") {
         return Ok(PathBuf::from(state).join("cordon"));
     }
-    match variable("HOME").map(PathBuf::from) {
-        Some(home) if home.as_os_str() == "/root" => Ok(PathBuf::from("/var/lib/cordon")),
-        Some(home) => Ok(home.join(".local/state/cordon")),
-        None => Err(Fault::new(
-            &fault::STORE_UNREADABLE,
-            "there is no HOME: name a folder with --data",
-        )),
-    }
+    let home = variable("HOME").map(PathBuf::from);
+    home.map(|home| home.join(".local/state/cordon"))
+        .ok_or_else(|| {
+            Fault::new(
+                &fault::STORE_UNREADABLE,
+                "there is no HOME: name a folder with --data",
+            )
+        })
 }

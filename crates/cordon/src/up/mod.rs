@@ -252,7 +252,8 @@ fn make_data(data: &Path, owner: Option<(u32, u32)>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn is_root() -> Result<bool, Fault> {
+/// Whether this process may do everything.
+pub fn is_root() -> Result<bool, Fault> {
     let status = fs::read_to_string("/proc/self/status");
     let status = status.map_err(|error| Fault::new(&fault::NOT_STARTED, error))?;
     let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
