@@ -16,7 +16,8 @@ use std::{
 use cordon_console::Board;
 use cordon_engine::{Batch, Engine, Outcome, Said};
 use cordon_model::{
-    Blindness, ControlName, Cursor, Fact, Host, Policy, Sensed, SetName, Text, Time, Watched,
+    Blindness, ControlName, Cursor, Fact, Host, Policy, Sensed, SetName, Span, Spec, Text, Time,
+    Watched,
 };
 use cordon_patch::Feed;
 use cordon_patch_edge::{LISTS, security_indexes};
@@ -44,6 +45,14 @@ const PULSE: Duration = Duration::from_secs(30);
 
 /// Between two pages where nothing happened, so that the page's own age is true.
 const SHOW: Duration = Duration::from_secs(10);
+
+/// How long history is kept, how often what is older goes, and how much of it at once.
+const KEPT: Span = Span::days(90);
+const PRUNE: Duration = Duration::from_hours(1);
+const MAX_PRUNED: usize = 10_000;
+
+/// The wall clock and the steady one may differ by this much between two ticks; more is a step.
+const DRIFT: Span = Span::secs(5);
 
 /// Words taken in before the loop looks up: what is said meanwhile waits its turn.
 const MAX_TAKEN: usize = 4096;
@@ -90,6 +99,9 @@ pub struct Hub {
     started: Time,
     /// When watch's own probe last came back.
     watched: Option<Time>,
+    specs: Vec<&'static Spec>,
+    /// Both clocks at the last tick.
+    clocks: (Instant, Time),
 }
 
 #[derive(Default)]
@@ -132,6 +144,8 @@ impl Hub {
         let me = places.me.clone();
         let engine = Engine::load(me, CONTROLS, &policy, &snapshot).map_err(|e| refused(&e))?;
         Ok(Self {
+            specs: engine.specs().to_vec(),
+            clocks: (Instant::now(), clock::now()),
             durable: loaded.seq(),
             durable_at: loaded.head.map(|head| head.at),
             places,
@@ -170,7 +184,7 @@ impl Hub {
         self.pulse();
         let now = Instant::now();
         let (mut ticked, mut committed, mut content, mut pulsed) = (now, now, now, now);
-        let mut shown = now;
+        let (mut shown, mut pruned) = (now, now);
         loop {
             let wait = TICK.saturating_sub(ticked.elapsed());
             let mut input = inbox.recv_timeout(wait);
@@ -188,7 +202,7 @@ impl Hub {
             }
             if ticked.elapsed() >= TICK {
                 ticked = Instant::now();
-                self.step(Fact::Tick);
+                self.tick();
             }
             if content.elapsed() >= CONTENT {
                 content = Instant::now();
@@ -197,6 +211,10 @@ impl Hub {
             if pulsed.elapsed() >= PULSE {
                 pulsed = Instant::now();
                 self.pulse();
+            }
+            if pruned.elapsed() >= PRUNE {
+                pruned = Instant::now();
+                self.prune();
             }
             let news = self.held.news;
             if news || committed.elapsed() >= COMMIT {
@@ -207,6 +225,35 @@ impl Hub {
                 shown = Instant::now();
                 self.show();
             }
+        }
+    }
+
+    /// A second passed. If the wall clock says otherwise it was set, or the machine slept: nothing was
+    /// looked at meanwhile, and deadlines move along.
+    fn tick(&mut self) {
+        let (steady, wall) = (Instant::now(), clock::now());
+        let passed = steady.duration_since(self.clocks.0).as_millis();
+        let passed = Span::from_millis(u64::try_from(passed).unwrap_or(u64::MAX));
+        let expected = self.clocks.1 + passed;
+        self.clocks = (steady, wall);
+        if wall.since(expected).max(expected.since(wall)) > DRIFT {
+            self.step(Fact::ClockStep {
+                from: expected,
+                to: wall,
+            });
+        }
+        self.step(Fact::Tick);
+    }
+
+    /// What is older than [`KEPT`] goes. A store that refuses says so at the next commit as well.
+    fn prune(&mut self) {
+        let before = self.engine.at() - KEPT;
+        if let Err(error) = self.store.prune(before, MAX_PRUNED) {
+            let (why, mend) = (Text::new(&plain(&error)), None);
+            self.step(Fact::Blind {
+                of: Watched::Hub,
+                why: Blindness { why, mend },
+            });
         }
     }
 
@@ -234,15 +281,14 @@ impl Hub {
 
     fn sense(&mut self, sensed: Sensed) {
         let held = &mut self.held;
-        let watched = &mut self.watched;
-        let rules = self.engine.specs().to_vec();
+        let (watched, specs) = (&mut self.watched, &self.specs);
         self.engine.step(clock::now(), sensed, &mut |said: Said| {
             if let Outcome::Withheld(planting) = &said.outcome
                 && planting.probe.as_str() == cordon_watch::WITHHELD_PULSE
             {
                 *watched = Some(said.at);
             }
-            held.say(rows::history(&said, &rules));
+            held.say(rows::history(&said, specs));
         });
     }
 
@@ -304,8 +350,8 @@ impl Hub {
 
     fn swap(&mut self, set: &SetName, epoch: u64, next: Policy) {
         let held = &mut self.held;
-        let rules = self.engine.specs().to_vec();
-        let mut say = |said: Said| held.say(rows::history(&said, &rules));
+        let specs = &self.specs;
+        let mut say = |said: Said| held.say(rows::history(&said, specs));
         // A refusal is an event like any other: watch has told it.
         if self
             .engine
