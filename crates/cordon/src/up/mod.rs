@@ -13,7 +13,10 @@ use std::{
     collections::BTreeMap,
     fs, io,
     net::SocketAddr,
-    os::unix::{fs::chown, process::CommandExt},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::mpsc::{SyncSender, channel, sync_channel},
@@ -243,9 +246,14 @@ fn tell<T, E>(sent: Result<T, E>) {
     drop(sent);
 }
 
+/// The folder of the store. What it remembers holds lines of logs that not everybody may read, so a new
+/// one is for its owner alone; one that is there keeps the rights that somebody gave it.
 fn make_data(data: &Path, owner: Option<(u32, u32)>) -> Result<(), Fault> {
     let failed = |error: io::Error| Fault::new(&fault::STORE_UNREADABLE, error).at(data.display());
-    fs::create_dir_all(data).map_err(failed)?;
+    if !data.is_dir() {
+        fs::create_dir_all(data).map_err(failed)?;
+        fs::set_permissions(data, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+    }
     if let Some((uid, gid)) = owner {
         chown(data, Some(uid), Some(gid)).map_err(failed)?;
     }

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    os::unix::process::CommandExt,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -83,7 +83,7 @@ fn command(root: &Path) -> Command {
         "127.0.0.1:0",
         "--data",
     ]);
-    command.arg(root.join("data")).arg("--root").arg(root);
+    command.arg(root.join("data/hub")).arg("--root").arg(root);
     command
 }
 
@@ -186,6 +186,15 @@ fn the_first_verdict_names_the_missing_package_and_a_restart_remembers() {
     assert_eq!(second.code, 2, "{}", second.err);
     assert!(second.err.starts_with("error[E0503]"), "{}", second.err);
     assert_eq!(up.end("-INT"), 0, "Ctrl-C ends it cleanly");
+    let mode = fs::metadata(root.join("data/hub"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(
+        mode & 0o777,
+        0o700,
+        "what it remembers is not for everybody"
+    );
     let up = Up::start(&root);
     up.until(|page| page.contains("security update missing"));
     assert_eq!(up.end("-TERM"), 0, "SIGTERM ends it cleanly");
