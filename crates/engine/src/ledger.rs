@@ -43,8 +43,8 @@ pub enum Outcome {
         /// Who.
         who: Person,
     },
-    /// Its cause is gone.
-    Resolved(Key),
+    /// Its cause is gone; as it was last found.
+    Resolved(Finding),
     /// A probe came back; its finding is withheld from people.
     Withheld(Planting),
     /// An action that waits for a person.
@@ -213,7 +213,7 @@ impl Ledger {
         };
         self.changed.insert(key.clone());
         if entry.told {
-            out.push(Outcome::Resolved(key.clone()));
+            out.push(Outcome::Resolved(entry.finding));
         }
         let under = Life::Folded { under: key.clone() };
         let freed = self.entries.iter().filter(|(_, entry)| entry.life == under);

@@ -16,8 +16,8 @@ use std::{
 use cordon_console::Board;
 use cordon_engine::{Batch, Engine, Outcome, Said};
 use cordon_model::{
-    Blindness, ControlName, Cursor, Fact, Host, Policy, Sensed, SetName, Span, Spec, Text, Time,
-    Watched,
+    Blindness, ControlName, Cursor, Epoch, Fact, Host, Policy, Sensed, SetName, Span, Spec, Text,
+    Time, Watched,
 };
 use cordon_patch::Feed;
 use cordon_patch_edge::{LISTS, security_indexes};
@@ -87,6 +87,8 @@ pub struct Hub {
     engine: Engine,
     policy: Policy,
     policy_text: Result<String, String>,
+    /// The version of the policy that was last offered, whether it was taken or refused.
+    offered: Epoch,
     feeds_written: Option<SystemTime>,
     store: Box<dyn StateStore>,
     board: Board,
@@ -152,6 +154,7 @@ impl Hub {
             engine,
             policy,
             policy_text: Ok(text),
+            offered: epoch,
             feeds_written: None,
             store,
             board,
@@ -298,7 +301,8 @@ impl Hub {
         let text = read_policy(policy.as_deref(), &root).map(|(text, _)| text);
         let text = text.map_err(|fault| fault.what);
         if text != self.policy_text {
-            let (set, epoch) = (SetName::from("policy"), self.policy.epoch + 1);
+            self.offered += 1;
+            let (set, epoch) = (SetName::from("policy"), self.offered);
             match &text {
                 Ok(text) => self.swap(&set, epoch, self.policy.reworded(text, epoch)),
                 Err(why) => self.step(Fact::Refused {

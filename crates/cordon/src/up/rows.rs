@@ -113,7 +113,7 @@ pub(super) fn history(said: &Said, specs: &[&'static Spec]) -> HistoryRow {
         Outcome::Folded { finding, .. } => ("folded", of_finding(finding)),
         Outcome::Suppressed { finding, .. } => ("suppressed", of_finding(finding)),
         Outcome::Acknowledged { key, .. } => ("acknowledged", of_key(key)),
-        Outcome::Resolved(key) => ("resolved", of_key(key)),
+        Outcome::Resolved(finding) => ("resolved", of_finding(finding)),
         Outcome::Withheld(planting) => {
             let title = format!("the probe of {} came back", planting.control);
             ("proven", (None, Severity::Info, title))

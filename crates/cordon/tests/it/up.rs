@@ -153,7 +153,8 @@ impl Up {
             }
             event.push_str(&line);
             event.push('\n');
-            if line.is_empty() && done(&event) {
+            // Beats come in between; only a page can show or no longer show something.
+            if line.is_empty() && event.starts_with("event: page") && done(&event) {
                 return event;
             }
         }
@@ -325,6 +326,30 @@ fn what_a_log_says_is_shown_and_not_obeyed() {
         page.contains("alert(1)"),
         "the line itself is shown: {page}"
     );
+    drop(up);
+    fs::remove_dir_all(root).unwrap();
+}
+
+#[test]
+fn a_policy_that_is_mistyped_is_refused_and_the_next_good_one_taken() {
+    let root = system("policy");
+    let path = root.join("etc/cordon/policy.toml");
+    let good = fs::read_to_string(&path).unwrap();
+    let up = Up::start(&root);
+    up.until(|page| page.contains("security update missing"));
+    fs::write(&path, good.replace("[watch.expect]", "[wacth.expect]")).unwrap();
+    let refused = up.until(|page| page.contains("policy was refused"));
+    assert!(refused.contains("wacth"), "{refused}");
+    // The old one is still in force: its source still owes a line.
+    up.until(|page| page.contains("source app.log fell silent"));
+    fs::write(&path, good.replace("2s", "1h")).unwrap();
+    up.until(|page| {
+        let rows = page
+            .split("<section")
+            .filter(|section| !section.contains("Last 24 hours"));
+        let rows: String = rows.collect();
+        page.contains("resolved") && !rows.contains("was refused") && !rows.contains("fell silent")
+    });
     drop(up);
     fs::remove_dir_all(root).unwrap();
 }
