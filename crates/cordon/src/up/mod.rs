@@ -144,9 +144,10 @@ fn run_split(options: &Options, ready: &mut dyn FnMut(&str)) -> Result<Exit, Fau
     };
     let order = frames::read::<Order>(&mut from).map_err(failed)?;
     if let Some(Order::Begin { cursors, url }) = order {
-        ready(&url);
+        // Before anybody is told that it is ready: who hears that may end it at once.
         let (stop, stopped) = channel();
         on_signal(move || tell(stop.send(())))?;
+        ready(&url);
         sensors_of(options).run(cursors, &stopped, &mut |word| {
             match frames::write(&mut to, &word) {
                 Ok(()) => std::ops::ControlFlow::Continue(()),
@@ -163,15 +164,15 @@ fn run_split(options: &Options, ready: &mut dyn FnMut(&str)) -> Result<Exit, Fau
 pub fn run_hub(options: &Options) -> Result<Exit, Fault> {
     let failed = |error: io::Error| Fault::new(&fault::NOT_STARTED, error);
     let (hub, console, listening) = start_hub(options)?;
+    // The signal goes to both halves; this one ends when the other has stopped speaking.
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    let handle = signals.handle();
     let begin = Order::Begin {
         cursors: hub.cursors()?,
         url: listening.url,
     };
     frames::write(&mut io::stdout().lock(), &begin).map_err(failed)?;
     let (words, inbox) = sync_channel(MAX_WAITING);
-    // The signal goes to both halves; this one ends when the other has stopped speaking.
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
-    let handle = signals.handle();
     let hearing = thread::Builder::new()
         .name("ear".into())
         .spawn(move || hear(&words));

@@ -419,3 +419,30 @@ fn a_restart_goes_on_where_it_was() {
     drop(up);
     fs::remove_dir_all(root).unwrap();
 }
+
+/// Who reads the address may end it in the same breath; 20 times, because it is a race.
+#[test]
+fn ended_as_soon_as_it_is_ready_it_ends_cleanly() {
+    let root = system("race");
+    for round in 0..20 {
+        let mut child = command(&root).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let pid = child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(
+            child.wait().unwrap().code(),
+            Some(0),
+            "round {round}: {line}"
+        );
+    }
+    fs::remove_dir_all(root).unwrap();
+}
