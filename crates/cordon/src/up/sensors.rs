@@ -14,7 +14,7 @@ use cordon_logs::Logs;
 use cordon_logs_edge::Tail;
 use cordon_model::{
     Blindness, Control, ControlName, Cursor, End, Fact, Host, Policy, Prove, Sense, Sensed,
-    SourceName, Watched,
+    SourceName, Watched, Withdrawn,
 };
 use cordon_patch::Feed;
 use cordon_patch_edge::{Dpkg, LISTS, STATUS, security_indexes};
@@ -40,6 +40,9 @@ const PROBES: u64 = 300;
 
 /// Polls between two looks at the policy.
 const POLICY: u64 = 5;
+
+/// What the planting of probes is called among the watched.
+const PLANTING: &str = "probes";
 
 /// The name of dpkg's place among the cursors; a source's is `source:NAME`.
 const DPKG: &str = "dpkg";
@@ -208,29 +211,44 @@ impl Running<'_> {
         }
     }
 
-    /// Plants each probe, looks for it through the sensors above, and takes it out again.
+    /// Plants each probe, looks for it through the sensors above, and takes it out again. What could not
+    /// be planted or taken out is told: else a proof of yesterday would go on looking like one of today.
     fn prove(&mut self, send: Send<'_>) -> ControlFlow<()> {
         let feed = any_feed(&self.sensors.root);
+        let mut trouble = None;
+        let mut planted = 0;
         for mut probe in plantable(!self.tails.is_empty(), feed.as_ref()) {
-            self.prove_one(&mut *probe, send)?;
+            match self.prove_one(&mut *probe, send) {
+                ControlFlow::Continue(Ok(())) => planted += 1,
+                ControlFlow::Continue(Err(why)) => trouble = Some(why),
+                ControlFlow::Break(()) => return ControlFlow::Break(()),
+            }
         }
-        ControlFlow::Continue(())
+        let of = Watched::Channel(PLANTING.into());
+        match trouble {
+            Some(why) => blind(&self.sensors.me, of, why, send),
+            None => self.pulse(of, planted, send),
+        }
     }
 
-    fn prove_one(&self, probe: &mut dyn Prove, send: Send<'_>) -> ControlFlow<()> {
+    fn prove_one(
+        &self,
+        probe: &mut dyn Prove,
+        send: Send<'_>,
+    ) -> ControlFlow<(), Result<(), Blindness>> {
         let me = &self.sensors.me;
-        // What cannot be planted is not proven, and its lamp fades: that is how it is told.
-        let planted = nonce().and_then(|nonce| probe.plant(&nonce, me, clock::now()));
-        let Ok(planting) = planted else {
-            return ControlFlow::Continue(());
+        let planting = match nonce().and_then(|nonce| probe.plant(&nonce, me, clock::now())) {
+            Ok(planting) => planting,
+            Err(why) => return ControlFlow::Continue(Err(why)),
         };
-        let sensed = |fact| Sensed {
-            host: me.clone(),
+        let (host, fact) = (me.clone(), Fact::Planted(planting));
+        let sensed = Sensed {
+            host,
             said: None,
             fact,
         };
         send(Word::Sensed {
-            sensed: sensed(Fact::Planted(planting)),
+            sensed,
             cursor: None,
         })?;
         let mut flow = ControlFlow::Continue(());
@@ -246,16 +264,15 @@ impl Running<'_> {
             // Missed, if it ended badly: watch says so when the time is up.
             End::Finished { .. } | End::Stopped | End::Blind { .. } => {}
         }
-        match probe.withdraw() {
-            cordon_model::Withdrawn::Clean => flow,
-            cordon_model::Withdrawn::Left { what } => {
-                let why = Blindness {
-                    why: what,
-                    mend: None,
-                };
-                blind(me, Watched::Channel("probe-remains".into()), why, send)
-            }
-        }
+        let withdrawn = probe.withdraw();
+        flow?;
+        ControlFlow::Continue(match withdrawn {
+            Withdrawn::Clean => Ok(()),
+            Withdrawn::Left { what } => Err(Blindness {
+                why: what,
+                mend: None,
+            }),
+        })
     }
 
     fn pulse(&self, of: Watched, seen: usize, send: Send<'_>) -> ControlFlow<()> {

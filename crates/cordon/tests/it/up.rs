@@ -446,3 +446,15 @@ fn ended_as_soon_as_it_is_ready_it_ends_cleanly() {
     }
     fs::remove_dir_all(root).unwrap();
 }
+
+#[test]
+fn probes_that_cannot_be_planted_are_told() {
+    let root = system("unplanted");
+    let mut command = command(&root);
+    command.env("TMPDIR", root.join("nowhere"));
+    let up = Up::of(command);
+    let page = up.until(|page| page.contains("the probe could not be planted"));
+    assert!(page.contains("channel probes cannot see"), "{page}");
+    drop(up);
+    fs::remove_dir_all(root).unwrap();
+}
