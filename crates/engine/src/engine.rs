@@ -396,7 +396,10 @@ impl Engine {
             | Fact::Swapped { .. }
             | Fact::Refused { .. }
             | Fact::Log(_)
-            | Fact::Package(_) => {}
+            | Fact::Package(_)
+            | Fact::Learned { .. }
+            | Fact::Passed { .. }
+            | Fact::Vitals { .. } => {}
         }
     }
 

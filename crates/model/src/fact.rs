@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ControlName, Epoch, Finding, Host, Instance, Key, OrderId, Person, ProbeId, Seq, SetName,
-    SourceName, Span, Subject, Text, Time, Watched,
+    SourceName, Span, StageName, Subject, Text, Time, Watched,
 };
 
 /// Something that happened, as the engine received it.
@@ -116,6 +116,33 @@ pub enum Fact {
     Log(LogLine),
     /// A package was found to be in this state.
     Package(Package),
+    /// What was learned of the cadence of something, in place of what was known before.
+    Learned {
+        /// Of what.
+        of: Watched,
+        /// As `lib/cadence` writes it.
+        cadence: Text,
+    },
+    /// A thing that must be accounted for passed a stage: a message was accepted, or got a verdict.
+    Passed {
+        /// Which stage.
+        stage: StageName,
+        /// The thing's key, the same at each stage: a queue-id, a Message-ID.
+        key: Text,
+    },
+    /// What the lines of a source looked like since the last such fact.
+    Vitals {
+        /// Which source.
+        of: Watched,
+        /// How many.
+        lines: u64,
+        /// Of how many the form could not be read.
+        unparsed: u64,
+        /// By how many seconds the last line's own time was behind its arrival; negative if ahead.
+        skew_secs: Option<i64>,
+        /// About how many shapes of line there were.
+        shapes: u32,
+    },
 }
 
 /// Which [`Fact`]; what a SPEC says that it consumes, and how the engine routes.
@@ -139,11 +166,14 @@ pub enum FactKind {
     Refused,
     Log,
     Package,
+    Learned,
+    Passed,
+    Vitals,
 }
 
 impl FactKind {
     /// How many kinds there are.
-    pub const COUNT: usize = Self::Package as usize + 1;
+    pub const COUNT: usize = Self::Vitals as usize + 1;
 }
 
 impl Fact {
@@ -167,6 +197,9 @@ impl Fact {
             Self::Refused { .. } => FactKind::Refused,
             Self::Log(_) => FactKind::Log,
             Self::Package(_) => FactKind::Package,
+            Self::Learned { .. } => FactKind::Learned,
+            Self::Passed { .. } => FactKind::Passed,
+            Self::Vitals { .. } => FactKind::Vitals,
         }
     }
 

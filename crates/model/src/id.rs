@@ -94,6 +94,10 @@ names! {
     ControlName;
     /// A log source of a host, by its name in policy.
     SourceName;
+    /// Where a thing that must be accounted for passes: `accepted`, `scanned`.
+    StageName;
+    /// Two stages, of which the second must see every thing that the first saw.
+    PairName;
     /// A row of a SPEC: `patch.missing`.
     RuleId;
     /// A probe of a SPEC: `patch.synthetic-host`.

@@ -31,7 +31,7 @@ pub use finding::{
 };
 pub use id::{
     ControlName, Epoch, Host, IdError, Instance, MAX_ID_BYTES, MAX_TEXT_BYTES, Nonce, OrderId,
-    Pattern, Person, ProbeId, RuleId, Seq, SetName, SourceName, Text,
+    PairName, Pattern, Person, ProbeId, RuleId, Seq, SetName, SourceName, StageName, Text,
 };
 pub use plain::{count, inert, plural};
 pub use policy::{Exception, Policy, PolicyError, Set};

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{ControlName, Host, IdError, Nonce, SetName, SourceName};
+use crate::{ControlName, Host, IdError, Nonce, PairName, SetName, SourceName};
 
 /// Anything that owes a sign of life. Written `source:mail.log`, `agent:ws1`, `hub`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +36,8 @@ pub enum Subject {
     Set(SetName),
     /// The mark of a planted probe.
     Nonce(Nonce),
+    /// Two stages between which things must not get lost.
+    Pair(PairName),
 }
 
 /// Why a text names nothing that can be watched.
@@ -129,6 +131,7 @@ impl fmt::Display for Subject {
             Self::Package(name) => write!(f, "package:{name}"),
             Self::Set(name) => write!(f, "set:{name}"),
             Self::Nonce(nonce) => write!(f, "nonce:{nonce}"),
+            Self::Pair(name) => write!(f, "pair:{name}"),
         }
     }
 }
@@ -140,6 +143,7 @@ impl FromStr for Subject {
             Some(("package", name)) => Self::Package(name.parse()?),
             Some(("set", name)) => Self::Set(name.parse()?),
             Some(("nonce", name)) => Self::Nonce(name.parse()?),
+            Some(("pair", name)) => Self::Pair(name.parse()?),
             None if text == "host" => Self::Host,
             _ => Self::Watched(text.parse()?),
         })
@@ -188,7 +192,13 @@ mod tests {
             assert_eq!(text.parse::<Watched>().unwrap().to_string(), text);
             assert_eq!(text.parse::<Subject>().unwrap().to_string(), text);
         }
-        for text in ["host", "package:KB835732", "set:policy", "nonce:1-2"] {
+        for text in [
+            "host",
+            "package:KB835732",
+            "set:policy",
+            "nonce:1-2",
+            "pair:mail",
+        ] {
             assert_eq!(text.parse::<Subject>().unwrap().to_string(), text);
         }
         assert_eq!(

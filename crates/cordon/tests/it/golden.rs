@@ -78,7 +78,10 @@ fn facts() -> Vec<Fact> {
       {"swapped":{"set":"policy","epoch":2}},
       {"refused":{"set":"policy","epoch":3,"why":"unknown key"}},
       {"log":{"source":"mail.log","text":"Grüße","level":"error"}},
-      {"package":{"kind":"kb","name":"KB835732","arch":"","version":"","status":"installed"}}
+      {"package":{"kind":"kb","name":"KB835732","arch":"","version":"","status":"installed"}},
+      {"learned":{"of":"source:mail.log","cadence":"1 0 0"}},
+      {"passed":{"stage":"postfix","key":"4XyZ12"}},
+      {"vitals":{"of":"source:mail.log","lines":5,"unparsed":1,"skew_secs":-3,"shapes":2}}
     ]"#;
     serde_json::from_str(text).unwrap()
 }
