@@ -1,9 +1,11 @@
 //! What is owed, and when: the policy of watch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use cordon_model::{Host, Policy, PolicyError, Span, Watched};
+use cordon_model::{Fact, Host, PairName, Policy, PolicyError, SourceName, Span, Watched};
 use serde::Deserialize;
+
+use crate::pair::{self, Pair, Stage};
 
 /// The compiled policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +15,11 @@ pub struct Watch {
     anywhere: BTreeMap<Watched, Span>,
     /// Deadlines of what must exist on one host, seen or not.
     there: BTreeMap<Host, BTreeMap<Watched, Span>>,
+    /// What must come out where it went in.
+    pub(crate) pairs: BTreeMap<PairName, Pair>,
+    /// The sources of whose lines the pairs are made.
+    paired: BTreeSet<SourceName>,
+    packages: bool,
 }
 
 /// Section `[watch]`.
@@ -35,6 +42,19 @@ pub(crate) struct Limits {
     pub(crate) error_floor: u64,
     /// `"source:mail.log@mail1" = "5m"`; without a host, the deadline holds on all.
     expect: BTreeMap<String, Span>,
+    /// `[[watch.pair]]`, which `pair.rs` reads.
+    #[serde(rename = "pair")]
+    _pair: Elsewhere,
+}
+
+/// A part of the section that another file reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Elsewhere;
+
+impl<'de> Deserialize<'de> for Elsewhere {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(from).map(|_| Self)
+    }
 }
 
 /// 1 to 100.
@@ -63,6 +83,7 @@ impl Default for Limits {
             error_percent: Percent(20),
             error_floor: 10,
             expect: BTreeMap::new(),
+            _pair: Elsewhere,
         }
     }
 }
@@ -87,11 +108,34 @@ impl Watch {
                 None => anywhere.insert(watched, *span),
             };
         }
+        let pairs = pair::read(policy)?;
+        let stages = || pairs.values().flat_map(Pair::stages);
+        let paired = stages().filter_map(|stage| match stage {
+            Stage::Lines(source, _) => Some(source.clone()),
+            Stage::Passed(_) | Stage::Packages => None,
+        });
+        let (paired, packages) = (
+            paired.collect(),
+            stages().any(|stage| *stage == Stage::Packages),
+        );
         Ok(Self {
             limits,
             anywhere,
             there,
+            pairs,
+            paired,
+            packages,
         })
+    }
+
+    /// Whether a pair is made of what this fact tells.
+    pub(crate) fn pairs_up(&self, fact: &Fact) -> bool {
+        match fact {
+            Fact::Log(line) => self.paired.contains(&line.source),
+            Fact::Package(_) => self.packages,
+            Fact::Passed { .. } => true,
+            _ => false,
+        }
     }
 
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &Host> {

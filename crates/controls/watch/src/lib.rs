@@ -7,15 +7,21 @@
 //! Who watches this one: the main loop asks it for [`Watch::outlook`] of itself after its own probe,
 //! a pulse withheld on purpose, and says so in its stead when that did not come back.
 
+mod book;
 mod expect;
 mod judge;
 mod outlook;
+mod pair;
 mod rules;
+mod stage;
 mod state;
 
+pub use book::{Account, MAX_OPEN};
 pub use expect::Watch;
 pub use outlook::Outlook;
+pub use pair::{MAX_PAIRS, Pair};
 pub use rules::{SPEC, WITHHELD_PULSE};
+pub use stage::CANARY_MARK;
 pub use state::State;
 
 use cordon_model::{
@@ -34,6 +40,7 @@ impl Control for Watch {
     fn shard(&self, event: &Event) -> Shard {
         match event.fact {
             Fact::Tick | Fact::ClockStep { .. } | Fact::Swapped { .. } => Shard::All,
+            _ if self.pairs_up(&event.fact) => Shard::Fleet,
             _ => Shard::Host,
         }
     }
@@ -43,6 +50,9 @@ impl Control for Watch {
     }
 
     fn judge(&self, memory: &mut Memory<State>, event: &Event, say: &mut dyn FnMut(Verdict)) {
-        judge::judge(self, memory, event, say);
+        match memory.key() {
+            ShardKey::Fleet => book::judge(self, memory, event, say),
+            _ => judge::judge(self, memory, event, say),
+        }
     }
 }

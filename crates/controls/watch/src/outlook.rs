@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cordon_model::{Blindness, Standing, Time, Watched};
 
-use crate::{State, Watch, state::Wrong};
+use crate::{Account, State, Watch, book::Book, state::Wrong};
 
 /// How one watched thing stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +22,18 @@ pub struct Outlook {
 }
 
 impl Watch {
+    /// How every pair of the policy stands; `fleet` is the memory of all hosts.
+    pub fn accounts(&self, fleet: Option<&State>) -> Vec<Account> {
+        let none = Book::default();
+        let pairs = self.pairs.iter();
+        pairs
+            .map(|(name, pair)| {
+                let book = fleet.and_then(|state| state.books.get(name));
+                book.unwrap_or(&none).account(name, pair)
+            })
+            .collect()
+    }
+
     /// How everything on one host stands at `at`. What never owed a sign of life is not in it.
     pub fn outlook(&self, state: &State, at: Time) -> BTreeMap<Watched, Outlook> {
         let mut all = BTreeMap::new();

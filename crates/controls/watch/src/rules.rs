@@ -113,6 +113,23 @@ pub(crate) const STEPPED: Rule = Rule {
     ..rule("watch.clock-stepped", Severity::Low)
 };
 
+pub(crate) const UNACCOUNTED: Rule = Rule {
+    title: "unaccounted {what}: {told}",
+    advice: "What should have followed within {within} did not ({missing}), so it was not done: mail without a \
+             verdict was delivered unscanned. Look whether that program runs and does its work; then have \
+             these looked at again: {keys}. This goes when all are accounted for, or some time after the last.",
+    explained_by: &[AGENT_LOST],
+    ..rule("watch.unaccounted", Severity::Critical)
+};
+
+pub(crate) const SHORT: Rule = Rule {
+    title: "too little {what} arrives: {second} of {first}",
+    advice: "At least {least} should get a {missing}, and less than that does: some pass without it. Look \
+             whether the second of the two works, and whether both count the same things.",
+    explained_by: &[AGENT_LOST],
+    ..rule("watch.shortfall", Severity::High)
+};
+
 /// Name of the probe of `watch.silent`.
 pub const WITHHELD_PULSE: &str = "watch.withheld-pulse";
 
@@ -131,9 +148,23 @@ pub const SPEC: Spec = Spec {
         FactKind::Proven,
         FactKind::Swapped,
         FactKind::Refused,
+        FactKind::Log,
+        FactKind::Package,
+        FactKind::Passed,
     ],
     rules: &[
-        SILENT, LOST, SICK, BLIND, EMPTY, GAP, REFUSED, STALE, MISSED, STEPPED,
+        SILENT,
+        LOST,
+        SICK,
+        BLIND,
+        EMPTY,
+        GAP,
+        REFUSED,
+        STALE,
+        MISSED,
+        STEPPED,
+        UNACCOUNTED,
+        SHORT,
     ],
     probes: &[Probe {
         id: WITHHELD_PULSE,

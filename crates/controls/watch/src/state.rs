@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cordon_model::{Blindness, ControlName, Planting, SetName, Span, Time, Watched};
+use cordon_model::{Blindness, ControlName, PairName, Planting, SetName, Span, Time, Watched};
 use serde::{Deserialize, Serialize};
+
+use crate::book::Book;
 
 /// Errors are counted over the running quarter of an hour and the one before.
 const WINDOW: Span = Span::minutes(15);
@@ -26,6 +28,8 @@ pub struct State {
     pub(crate) enrolled: bool,
     /// Nothing here changes by time alone before this.
     pub(crate) due: Option<Time>,
+    /// What passed the first stage of each pair; in the memory of all hosts alone.
+    pub(crate) books: BTreeMap<PairName, Book>,
 }
 
 /// One thing that owes a sign of life.
