@@ -25,13 +25,17 @@ pub use stage::CANARY_MARK;
 pub use state::State;
 
 use cordon_model::{
-    Control, Event, Fact, Memory, Policy, PolicyError, Shard, ShardKey, Spec, Verdict,
+    Amnesia, Control, Event, Fact, Memory, Policy, PolicyError, Shard, ShardKey, Spec, Verdict,
 };
 
 impl Control for Watch {
     const SPEC: &'static Spec = &SPEC;
-    const STATE: u32 = 1;
+    const STATE: u32 = state::VERSION;
     type State = State;
+
+    fn migrate(from: u32, bytes: &[u8]) -> Result<State, Amnesia> {
+        state::migrate(from, bytes)
+    }
 
     fn new(policy: &Policy) -> Result<Self, PolicyError> {
         Self::read(policy)

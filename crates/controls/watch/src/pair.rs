@@ -8,6 +8,7 @@ use cordon_model::{
 use serde::Deserialize;
 
 use crate::{
+    book::MAX_OPEN,
     expect::Percent,
     stage::{Format, MAX_KEY_BYTES, Mark},
 };
@@ -31,6 +32,8 @@ pub struct Pair {
     pub(crate) severity: Severity,
     /// How long it is told that something was unaccounted, after the last such thing.
     pub(crate) told_for: Span,
+    /// Most that are kept track of.
+    pub(crate) most: usize,
     /// Keys that need not arrive: printers have no agent.
     except: Vec<Pattern>,
     /// Where things have no key: the least share of the first that the second must see.
@@ -71,6 +74,7 @@ struct PairText {
     missing: Option<String>,
     severity: Option<Severity>,
     told_for: Option<Span>,
+    most: Option<usize>,
     #[serde(default)]
     except: Vec<Pattern>,
     ratio: Option<Percent>,
@@ -166,6 +170,7 @@ impl Pair {
             missing: or(text.missing, missing),
             severity: text.severity.unwrap_or(severity),
             told_for: text.told_for.unwrap_or(told_for),
+            most: text.most.unwrap_or(MAX_OPEN).min(MAX_OPEN),
             except: text.except,
             ratio: text.ratio,
         })

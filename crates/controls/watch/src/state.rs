@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cordon_model::{Blindness, ControlName, PairName, Planting, SetName, Span, Time, Watched};
+use cordon_model::{
+    Amnesia, Blindness, ControlName, PairName, Planting, SetName, Span, Time, Watched,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::book::Book;
@@ -30,6 +32,44 @@ pub struct State {
     pub(crate) due: Option<Time>,
     /// What passed the first stage of each pair; in the memory of all hosts alone.
     pub(crate) books: BTreeMap<PairName, Book>,
+}
+
+/// Memory as version 1 wrote it: without books.
+#[derive(Deserialize)]
+struct First {
+    entries: BTreeMap<Watched, Entry>,
+    waiting: Vec<Planting>,
+    proofs: BTreeMap<ControlName, Time>,
+    missed: BTreeSet<ControlName>,
+    refused: BTreeSet<SetName>,
+    stepped_until: Option<Time>,
+    enrolled: bool,
+    due: Option<Time>,
+}
+
+/// Version of the encoding of [`State`].
+pub(crate) const VERSION: u32 = 2;
+
+/// Reads what an older version wrote.
+pub(crate) fn migrate(from: u32, bytes: &[u8]) -> Result<State, Amnesia> {
+    if from != 1 {
+        let reason = format!("expected version 1 or {VERSION} of its memory, got {from}");
+        return Err(Amnesia { reason });
+    }
+    let first: First = postcard::from_bytes(bytes).map_err(|error| Amnesia {
+        reason: error.to_string(),
+    })?;
+    Ok(State {
+        entries: first.entries,
+        waiting: first.waiting,
+        proofs: first.proofs,
+        missed: first.missed,
+        refused: first.refused,
+        stepped_until: first.stepped_until,
+        enrolled: first.enrolled,
+        due: first.due,
+        books: BTreeMap::new(),
+    })
 }
 
 /// One thing that owes a sign of life.

@@ -266,9 +266,13 @@ fn verdict(controls: &[ControlLine], findings: &[FindingLine]) -> String {
         }
     }
     let open: Vec<&FindingLine> = findings.iter().filter(|finding| is_open(finding)).collect();
-    let missing = open.iter().filter(|finding| {
-        !finding.rule.starts_with("watch.") && finding.severity >= Severity::High
-    });
+    // What is wrong with a control is told by its state above.
+    let told_above = |finding: &FindingLine| {
+        finding.rule.starts_with("watch.") && !finding.subject.starts_with("pair:")
+    };
+    let missing = open
+        .iter()
+        .filter(|finding| !told_above(finding) && finding.severity >= Severity::High);
     sentences.extend(missing.map(|finding| capital(&finding.title) + "."));
     if sentences.is_empty() && open.is_empty() {
         let on = controls

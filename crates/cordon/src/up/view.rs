@@ -3,9 +3,9 @@
 use cordon_console as console;
 use cordon_engine::Engine;
 use cordon_logs::Logs;
-use cordon_model::{ShardKey, Span, Time, Value, Watched};
+use cordon_model::{ShardKey, Span, Standing, Time, Value, Watched};
 use cordon_store::{HistoryRow, StateStore, StoreError};
-use cordon_watch::Watch;
+use cordon_watch::{Account, Watch};
 
 use crate::check::posture::{ControlLine, FindingLine, Posture, Todo, outlook};
 
@@ -62,6 +62,7 @@ pub(super) fn page(of: &Of<'_>) -> console::Page {
             .iter()
             .map(|line| lamp(line, engine))
             .collect(),
+        accounts: accounts(engine),
         sources: sources(engine),
         timeline: timeline(history.unwrap_or_default()), // default: because the error is on the page
         hub: console::Hub {
@@ -124,6 +125,11 @@ fn sources(engine: &Engine) -> Vec<console::Source> {
             state: outlook.standing,
             last_event: outlook.last,
             deadline: watch.deadline(&of, Some(me)),
+            expected: None,
+            alarm: None,
+            unjudged: None,
+            hours: Vec::new(),
+            lost: None,
             lines: reading.map_or(0, |reading| reading.lines),
             errors: reading.map_or(0, |reading| reading.errors),
             lines_per_hour: reading.and_then(cordon_logs::Reading::lines_per_hour),
@@ -134,6 +140,41 @@ fn sources(engine: &Engine) -> Vec<console::Source> {
     let fine = |source: &console::Source| !source.state.is_problem();
     all.sort_by(|a, b| (fine(a), &a.name).cmp(&(fine(b), &b.name)));
     all
+}
+
+/// What must come out where it went in.
+fn accounts(engine: &Engine) -> Vec<console::Account> {
+    let Some(watch) = engine.control::<Watch>() else {
+        return Vec::new();
+    };
+    let accounts = watch
+        .load()
+        .accounts(engine.state::<Watch>(&ShardKey::Fleet));
+    let size = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let shown = accounts.into_iter().map(|account| console::Account {
+        state: standing(&account),
+        what: account.what,
+        passed: account.passed,
+        missing: account.missing,
+        recent: account.recent,
+        waiting: size(account.waiting),
+        unaccounted: size(account.unaccounted),
+        since: account.since,
+        last: account.last_to,
+        within: account.within,
+    });
+    shown.collect()
+}
+
+/// A pair is proven by what it saw go through: without a thing that went in, nothing is proven.
+fn standing(account: &Account) -> Standing {
+    if account.unaccounted > 0 || account.short {
+        Standing::Sick
+    } else if account.recent == 0 {
+        Standing::Working
+    } else {
+        Standing::Proven
+    }
 }
 
 fn finding(line: FindingLine) -> console::Finding {
@@ -154,7 +195,10 @@ fn finding(line: FindingLine) -> console::Finding {
 }
 
 fn items(line: &FindingLine) -> Vec<String> {
-    match line.fields.get("packages") {
+    let listed = ["packages", "keys"]
+        .iter()
+        .find_map(|name| line.fields.get(*name));
+    match listed {
         Some(Value::List(items)) => items.iter().map(ToString::to_string).collect(),
         _ => Vec::new(),
     }

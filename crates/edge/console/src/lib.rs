@@ -22,5 +22,5 @@ mod words;
 
 pub use board::Board;
 pub use fault::ConsoleError;
-pub use page::{Finding, Hub, Lamp, Moment, Page, Source, Todo};
+pub use page::{Account, Finding, Hub, Lamp, Moment, Page, Source, Todo};
 pub use serve::{Console, Listening};

@@ -16,6 +16,8 @@ pub struct Page {
     pub next: Vec<Todo>,
     /// Each control of the registry.
     pub controls: Vec<Lamp>,
+    /// What must come out where it went in.
+    pub accounts: Vec<Account>,
     /// Each log that is read.
     pub sources: Vec<Source>,
     /// What was found, worst first.
@@ -75,14 +77,49 @@ pub struct Source {
     pub state: Standing,
     /// When something last came.
     pub last_event: Option<Time>,
-    /// How long it may say nothing.
+    /// How long it may say nothing, where policy says so.
     pub deadline: Option<Span>,
+    /// When it should say something again, where that was learned.
+    pub expected: Option<Time>,
+    /// When its silence is an alarm.
+    pub alarm: Option<Time>,
+    /// Why its silence cannot be judged yet.
+    pub unjudged: Option<String>,
+    /// Lines of each hour, the oldest first; the last is the running hour. Empty where none is kept.
+    pub hours: Vec<u64>,
+    /// What was lost, and when.
+    pub lost: Option<String>,
     /// Lines read.
     pub lines: u64,
     /// Lines, or reads, that failed.
     pub errors: u64,
     /// How many lines an hour are usual.
     pub lines_per_hour: Option<u64>,
+}
+
+/// Two stages of which the second must see what the first saw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account {
+    /// What is counted: `mail`.
+    pub what: String,
+    /// What the first stage makes of it: `messages accepted`.
+    pub passed: String,
+    /// What the second gives it: `scanner verdict`.
+    pub missing: String,
+    /// How it stands: proven, if all that was seen not long ago is accounted for.
+    pub state: Standing,
+    /// Seen at the first stage in the last quarter of an hour to half an hour.
+    pub recent: u64,
+    /// Waiting, within the time that it has.
+    pub waiting: u64,
+    /// Unaccounted.
+    pub unaccounted: u64,
+    /// Since when.
+    pub since: Option<Time>,
+    /// Last seen at the second stage.
+    pub last: Option<Time>,
+    /// How long the second has.
+    pub within: Span,
 }
 
 /// Something that was found.

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 use cordon_model::{Severity, Span, Standing, Time};
 
 use crate::{
-    Finding, Lamp, Moment, Source, Todo,
+    Account, Finding, Lamp, Moment, Source, Todo,
     assets::fingerprint,
     words::{Glyph, Tone, Urgency, When, count, date, inert, plural},
 };
@@ -131,7 +131,10 @@ pub(crate) struct SourceRow {
     pub(crate) tone: &'static str,
     pub(crate) glyph: Glyph,
     pub(crate) last: Option<When>,
-    pub(crate) expected: Option<String>,
+    pub(crate) expected: Option<Due>,
+    pub(crate) unjudged: Option<String>,
+    pub(crate) hours: Option<Bars>,
+    pub(crate) lost: Option<String>,
     pub(crate) alarm: Option<When>,
     pub(crate) overdue: bool,
     pub(crate) lines: String,
@@ -141,10 +144,12 @@ pub(crate) struct SourceRow {
 
 pub(crate) fn sources(all: &[Source], hub: &str, now: Time, names: &mut Names) -> Rows<SourceRow> {
     Rows::of(all, MAX_ROWS, |source| {
+        let owed = source.last_event.zip(source.deadline);
         let alarm = source
-            .last_event
-            .zip(source.deadline)
-            .map(|(last, deadline)| last + deadline);
+            .alarm
+            .or_else(|| owed.map(|(last, deadline)| last + deadline));
+        let every = source.deadline.map(|deadline| Due::Every(deadline.plain()));
+        let by = source.expected.map(|at| Due::By(When::clock(at, now)));
         SourceRow {
             id: names.name("source", &[&source.host, &source.name]),
             name: inert(&source.name),
@@ -153,9 +158,10 @@ pub(crate) fn sources(all: &[Source], hub: &str, now: Time, names: &mut Names) -
             tone: Tone::of(source.state).name(),
             glyph: Tone::of(source.state).glyph(),
             last: source.last_event.map(|last| When::ago(last, now)),
-            expected: source
-                .deadline
-                .map(|deadline| format!("every {}", deadline.plain())),
+            expected: by.or(every),
+            unjudged: optional(source.unjudged.as_ref()),
+            hours: Bars::of(&source.hours),
+            lost: optional(source.lost.as_ref()),
             alarm: alarm.map(|alarm| When::clock(alarm, now)),
             overdue: alarm.is_some_and(|alarm| alarm <= now),
             lines: lines(source),
@@ -165,6 +171,98 @@ pub(crate) fn sources(all: &[Source], hub: &str, now: Time, names: &mut Names) -
                 .map(|rate| format!("about {} an hour", count(rate))),
         }
     })
+}
+
+/// When something is due.
+pub(crate) enum Due {
+    /// Policy says how often.
+    Every(String),
+    /// That was learned.
+    By(When),
+}
+
+/// The lines of each hour as bars of a drawing 100 wide and 24 high, and in words.
+pub(crate) struct Bars {
+    pub(crate) bars: Vec<Bar>,
+    pub(crate) words: String,
+}
+
+/// One bar.
+pub(crate) struct Bar {
+    pub(crate) x: String,
+    pub(crate) width: String,
+    pub(crate) y: u64,
+    pub(crate) height: u64,
+}
+
+impl Bars {
+    const HIGH: u64 = 24;
+
+    fn of(hours: &[u64]) -> Option<Self> {
+        let most = *hours.iter().max().filter(|most| **most > 0)?;
+        let wide = 100.0 / hours.len() as f64;
+        let bars = hours.iter().enumerate().map(|(index, lines)| {
+            // An hour with one line is seen, however busy another was.
+            let height = (lines * Self::HIGH / most).max(u64::from(*lines > 0));
+            Bar {
+                x: format!("{:.2}", index as f64 * wide),
+                width: format!("{:.2}", wide * 0.8),
+                y: Self::HIGH - height,
+                height,
+            }
+        });
+        let sum = count(hours.iter().sum());
+        let words = format!(
+            "{sum} lines in {} hours, at most {} in one",
+            hours.len(),
+            count(most)
+        );
+        Some(Self {
+            bars: bars.collect(),
+            words,
+        })
+    }
+}
+
+/// A pair of stages.
+pub(crate) struct AccountRow {
+    pub(crate) id: String,
+    pub(crate) what: String,
+    pub(crate) state: &'static str,
+    pub(crate) tone: &'static str,
+    pub(crate) glyph: Glyph,
+    pub(crate) told: String,
+    pub(crate) since: Option<When>,
+    pub(crate) last: Option<When>,
+    pub(crate) missing: String,
+    pub(crate) waiting: String,
+    pub(crate) within: String,
+}
+
+pub(crate) fn accounts(all: &[Account], now: Time, names: &mut Names) -> Rows<AccountRow> {
+    Rows::of(all, MAX_ROWS, |account| AccountRow {
+        id: names.name("account", &[&account.what, &account.missing]),
+        what: inert(&account.what),
+        state: account.state.plain(),
+        tone: Tone::of(account.state).name(),
+        glyph: Tone::of(account.state).glyph(),
+        told: told(account),
+        since: account.since.map(|since| When::clock(since, now)),
+        last: account.last.map(|last| When::ago(last, now)),
+        missing: inert(&account.missing),
+        waiting: count(account.waiting),
+        within: account.within.plain(),
+    })
+}
+
+/// `140 messages accepted, all accounted for`.
+fn told(account: &Account) -> String {
+    let recent = format!("{} {}", count(account.recent), inert(&account.passed));
+    match (account.unaccounted, account.recent) {
+        (0, 0) => format!("no {} in the last minutes", inert(&account.passed)),
+        (0, _) => format!("{recent} lately, all accounted for"),
+        (lost, _) => format!("{} unaccounted; {recent} lately", count(lost)),
+    }
 }
 
 fn lines(source: &Source) -> String {

@@ -4,7 +4,9 @@ use cordon_model::{Severity, Span, Standing, Time};
 
 use crate::{
     Hub, Lamp, Page,
-    rows::{self, FindingRow, LampRow, MomentRow, Names, Rows, SourceRow, TodoRow, is_open},
+    rows::{
+        self, AccountRow, FindingRow, LampRow, MomentRow, Names, Rows, SourceRow, TodoRow, is_open,
+    },
     words::{Glyph, Tone, When, ago, bytes, count, inert, listed, plural},
 };
 
@@ -43,6 +45,7 @@ pub(crate) struct Body {
     pub(crate) controls: Rows<LampRow>,
     pub(crate) controls_count: String,
     pub(crate) controls_basis: String,
+    pub(crate) accounts: Rows<AccountRow>,
     pub(crate) sources: Rows<SourceRow>,
     pub(crate) sources_count: String,
     pub(crate) findings: Rows<FindingRow>,
@@ -194,6 +197,7 @@ fn body(page: &Page, now: Time, closed: u64) -> Body {
         controls: rows::lamps(&page.controls, now, &mut names),
         controls_count: controls_basis(page, false),
         controls_basis: controls_basis(page, true),
+        accounts: rows::accounts(&page.accounts, now, &mut names),
         sources: rows::sources(&page.sources, &page.host, now, &mut names),
         sources_count: sources_basis(page, false),
         findings: rows::findings(&page.findings, now, &mut names),

@@ -1,6 +1,6 @@
 //! Made-up days. The bad one carries what an attacker would put into names and lines.
 
-use cordon_console::{Finding, Hub, Lamp, Moment, Page, Source, Todo};
+use cordon_console::{Account, Finding, Hub, Lamp, Moment, Page, Source, Todo};
 use cordon_model::{Severity, Span, Standing, Time};
 
 const SCRIPT: &str = "<script>document.title='owned'</script>";
@@ -115,10 +115,37 @@ fn source(
         state,
         last_event: last,
         deadline,
+        expected: last
+            .filter(|_| deadline.is_none())
+            .map(|last| last + Span::minutes(9)),
+        alarm: last
+            .filter(|_| deadline.is_none())
+            .map(|last| last + Span::hours(2)),
+        unjudged: None,
+        hours: (0..24)
+            .map(|hour| lines / 400 * (12 - u64::abs_diff(hour, 12)))
+            .collect(),
+        lost: None,
         lines,
         errors: 0,
         lines_per_hour: deadline.map(|_| lines / 300),
     }
+}
+
+fn accounts(now: Time) -> Vec<Account> {
+    let text = str::to_owned;
+    vec![Account {
+        what: text("mail"),
+        passed: text("messages accepted"),
+        missing: text("scanner verdict"),
+        state: Standing::Sick,
+        recent: 140,
+        waiting: 3,
+        unaccounted: 14,
+        since: Some(now - Span::hours(2)),
+        last: Some(now - Span::hours(2)),
+        within: Span::minutes(5),
+    }]
 }
 
 fn sources(now: Time) -> Vec<Source> {
@@ -381,6 +408,7 @@ fn bad(now: Time, round: u64) -> Page {
         verdict: "Logs is silent and host cannot see. 68 packages are missing on this host. Nothing is spreading.".to_owned(),
         next,
         controls: controls(now),
+        accounts: accounts(now),
         sources: sources(now),
         findings,
         timeline: timeline(now),
@@ -424,6 +452,7 @@ fn empty(now: Time) -> Page {
         verdict: "Nothing is set up here yet.".to_owned(),
         next: Vec::new(),
         controls: Vec::new(),
+        accounts: Vec::new(),
         sources: Vec::new(),
         findings: Vec::new(),
         timeline: Vec::new(),

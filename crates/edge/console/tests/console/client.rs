@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use cordon_console::{Board, Console, Finding, Hub, Lamp, Listening, Moment, Page, Source, Todo};
+use cordon_console::{
+    Account, Board, Console, Finding, Hub, Lamp, Listening, Moment, Page, Source, Todo,
+};
 use cordon_model::{Severity, Span, Standing, Time};
 
 /// How long a test waits for bytes that must come.
@@ -143,12 +145,18 @@ pub(crate) fn page(text: &str) -> Page {
             knows: text.clone(),
             command: Some(text.clone()),
         }],
+        accounts: vec![account(&text, at)],
         sources: vec![Source {
             name: text.clone(),
             host: format!("other {text}"),
             state: Standing::Silent,
             last_event: Some(at - Span::hours(2)),
             deadline: Some(Span::minutes(3)),
+            expected: None,
+            alarm: None,
+            unjudged: Some(text.clone()),
+            hours: vec![0, 5, 1000],
+            lost: Some(text.clone()),
             lines: 1000,
             errors: 1,
             lines_per_hour: Some(12),
@@ -225,4 +233,20 @@ pub(crate) fn events(running: &Running, cookie: &str) -> Events {
         "{head}"
     );
     events
+}
+
+fn account(text: &str, at: Time) -> Account {
+    let text = text.to_owned();
+    Account {
+        what: text.clone(),
+        passed: text.clone(),
+        missing: text.clone(),
+        state: Standing::Sick,
+        recent: 140,
+        waiting: 3,
+        unaccounted: 14,
+        since: Some(at - Span::hours(2)),
+        last: Some(at - Span::hours(2)),
+        within: Span::minutes(5),
+    }
 }
