@@ -20,11 +20,14 @@ use std::{
 };
 
 /// Programs that tests run beside ours, and the Debian packages that have them.
-const PEERS: [(&str, &str); 4] = [
+const PEERS: [(&str, &str); 7] = [
     ("xz", "xz-utils"),
     ("lz4", "lz4"),
     ("gzip", "gzip"),
     ("setpriv", "util-linux"),
+    ("postfix", "postfix"),
+    ("clamd", "clamav-daemon"),
+    ("clamav-milter", "clamav-milter"),
 ];
 
 fn main() -> ExitCode {

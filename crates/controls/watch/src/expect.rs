@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cordon_model::{Fact, Host, PairName, Policy, PolicyError, SourceName, Span, Watched};
 use serde::Deserialize;
 
-use crate::pair::{self, Pair, Stage};
+use crate::pair::{self, Canary, Pair, Stage};
 
 /// The compiled policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub struct Watch {
     there: BTreeMap<Host, BTreeMap<Watched, Span>>,
     /// What must come out where it went in.
     pub(crate) pairs: BTreeMap<PairName, Pair>,
+    canary: Option<Canary>,
     /// The sources of whose lines the pairs are made.
     paired: BTreeSet<SourceName>,
     packages: bool,
@@ -45,6 +46,9 @@ pub(crate) struct Limits {
     /// `[[watch.pair]]`, which `pair.rs` reads.
     #[serde(rename = "pair")]
     _pair: Elsewhere,
+    /// `[watch.canary]`, likewise.
+    #[serde(rename = "canary")]
+    _canary: Elsewhere,
 }
 
 /// A part of the section that another file reads.
@@ -84,6 +88,7 @@ impl Default for Limits {
             error_floor: 10,
             expect: BTreeMap::new(),
             _pair: Elsewhere,
+            _canary: Elsewhere,
         }
     }
 }
@@ -123,6 +128,7 @@ impl Watch {
             anywhere,
             there,
             pairs,
+            canary: pair::read_canary(policy)?,
             paired,
             packages,
         })
@@ -136,6 +142,11 @@ impl Watch {
             Fact::Passed { .. } => true,
             _ => false,
         }
+    }
+
+    /// The canary that policy wants sent.
+    pub const fn canary(&self) -> Option<&Canary> {
+        self.canary.as_ref()
     }
 
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &Host> {

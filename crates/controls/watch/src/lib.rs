@@ -19,7 +19,7 @@ mod state;
 pub use book::{Account, MAX_OPEN};
 pub use expect::Watch;
 pub use outlook::Outlook;
-pub use pair::{MAX_PAIRS, Pair};
+pub use pair::{AGENT, CANARY_REFUSED, CANARY_SENT, Canary, MAX_PAIRS, Pair, Server};
 pub use rules::{SPEC, WITHHELD_PULSE};
 pub use stage::CANARY_MARK;
 pub use state::State;

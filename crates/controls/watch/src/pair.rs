@@ -104,6 +104,99 @@ struct StageText {
     packages: bool,
 }
 
+/// A harmless message that the mail scanner must stop: `[watch.canary]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Canary {
+    /// Where it is handed in.
+    pub server: Server,
+    /// Whom it is from.
+    pub from: String,
+    /// Whom it is to: nobody who reads it.
+    pub to: String,
+    /// How often.
+    #[serde(default = "five_minutes")]
+    pub every: Span,
+    /// How soon the scanner must have stopped it.
+    #[serde(default = "a_minute")]
+    within: Span,
+    /// The scanner's log, where it stops a message only after it was accepted.
+    log: Option<SourceName>,
+}
+
+const fn five_minutes() -> Span {
+    Span::minutes(5)
+}
+
+const fn a_minute() -> Span {
+    Span::minutes(1)
+}
+
+/// `HOST:PORT`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Server {
+    /// Its name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+impl TryFrom<String> for Server {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let parts = text.rsplit_once(':');
+        let port = parts.and_then(|(host, port)| Some((host, port.parse().ok()?))); // ok: because the next line refuses it
+        match port {
+            Some((host, port)) if !host.is_empty() => Ok(Self {
+                host: host.trim_matches(['[', ']']).to_owned(),
+                port,
+            }),
+            _ => Err(format!("expected HOST:PORT, got `{text}`")),
+        }
+    }
+}
+
+/// The stage that an agent passes again and again, by the short name of its host.
+pub const AGENT: &str = "agent";
+
+/// The stage at which a canary was handed in, and the one at which it was stopped.
+pub const CANARY_SENT: &str = "canary-sent";
+/// See [`CANARY_SENT`].
+pub const CANARY_REFUSED: &str = "canary-refused";
+
+impl Canary {
+    /// Every canary that was handed in must be stopped.
+    fn pair(&self) -> Pair {
+        let lines = |log: &SourceName| Stage::Lines(log.clone(), Reader::Format(Format::Canary));
+        let mut to = vec![Stage::Passed(CANARY_REFUSED.into())];
+        to.extend(self.log.iter().map(lines));
+        Pair {
+            from: vec![Stage::Passed(CANARY_SENT.into())],
+            to,
+            within: self.within,
+            what: "canary".to_owned(),
+            passed: "test messages sent".to_owned(),
+            missing: "scanner verdict that it is infected".to_owned(),
+            severity: Severity::Critical,
+            told_for: Span::hours(1),
+            most: MAX_OPEN,
+            except: Vec::new(),
+            ratio: None,
+        }
+    }
+}
+
+/// Reads `[watch.canary]`.
+pub(crate) fn read_canary(policy: &Policy) -> Result<Option<Canary>, PolicyError> {
+    #[derive(Default, Deserialize)]
+    struct Section {
+        canary: Option<Canary>,
+    }
+    let section: Section = policy.section("watch")?;
+    Ok(section.canary)
+}
+
 /// Reads `[[watch.pair]]`.
 pub(crate) fn read(policy: &Policy) -> Result<BTreeMap<PairName, Pair>, PolicyError> {
     #[derive(Default, Deserialize)]
@@ -128,6 +221,9 @@ pub(crate) fn read(policy: &Policy) -> Result<BTreeMap<PairName, Pair>, PolicyEr
                 "pair {name} is named twice in [[watch.pair]]"
             )));
         }
+    }
+    if let Some(canary) = read_canary(policy)? {
+        pairs.insert("canary".into(), canary.pair());
     }
     Ok(pairs)
 }

@@ -6,18 +6,21 @@ use std::{
     fs,
     ops::ControlFlow,
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, RecvTimeoutError},
-    time::{Duration, SystemTime},
+    sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel},
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 use cordon_logs::Logs;
 use cordon_logs_edge::Tail;
 use cordon_model::{
     Blindness, Control, ControlName, Cursor, End, Fact, Host, Policy, Prove, Sense, Sensed,
-    SourceName, Watched, Withdrawn,
+    SourceName, Text, Watched, Withdrawn,
 };
 use cordon_patch::Feed;
 use cordon_patch_edge::{Dpkg, LISTS, STATUS, security_indexes};
+use cordon_watch::{Canary, Watch};
+use cordon_watch_edge::send_canary;
 
 use super::frames::Word;
 use crate::{
@@ -67,6 +70,10 @@ struct Running<'s> {
     /// Sources that cannot be read, and why: told when it changes, and now and then.
     blind: BTreeMap<SourceName, Blindness>,
     policy_written: Option<SystemTime>,
+    canary: Option<Canary>,
+    /// What the canary that is under way will say, and when the last was sent.
+    flying: Option<Receiver<Vec<Sensed>>>,
+    sent: Option<Instant>,
 }
 
 impl Sensors {
@@ -79,6 +86,9 @@ impl Sensors {
             tails,
             blind,
             policy_written: None,
+            canary: None,
+            flying: None,
+            sent: None,
         };
         for poll in 0.. {
             if running.look(poll, send).is_break() {
@@ -98,12 +108,16 @@ impl Running<'_> {
             self.name_sources();
         }
         self.logs(poll, send)?;
+        self.canary(send)?;
         if poll.is_multiple_of(PACKAGES) {
             self.packages(send)?;
         }
         if poll.is_multiple_of(QUIET) {
             let me = self.sensors.me.clone();
+            let key = Text::new(&me.as_str().to_ascii_lowercase());
             self.pulse(Watched::Agent(me), 1, send)?;
+            let stage = cordon_watch::AGENT.into();
+            self.says(Fact::Passed { stage, key }, send)?;
             if !self.tails.is_empty() {
                 let of = Watched::Control(ControlName::from(cordon_logs::SPEC.name));
                 self.pulse(of, self.tails.len(), send)?;
@@ -135,9 +149,11 @@ impl Running<'_> {
         let Ok((text, _)) = read_policy(policy.as_deref(), root) else {
             return;
         };
-        let Ok(logs) = Logs::new(&Policy::new(&text, 1)) else {
+        let policy = Policy::new(&text, 1);
+        let (Ok(logs), Ok(watch)) = (Logs::new(&policy), Watch::new(&policy)) else {
             return;
         };
+        self.canary = watch.canary().cloned();
         let mut tails = BTreeMap::new();
         for (name, source) in logs.sources() {
             let Some(path) = &source.path else { continue };
@@ -179,6 +195,58 @@ impl Running<'_> {
                     }
                 }
             }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Sends the canary when it is time, in a thread of its own: a mail server that hangs must not keep us
+    /// from looking.
+    fn canary(&mut self, send: Send<'_>) -> ControlFlow<()> {
+        let said = self.flying.as_ref().map(Receiver::try_recv);
+        match said {
+            Some(Err(TryRecvError::Empty)) => return ControlFlow::Continue(()),
+            Some(Ok(all)) => {
+                self.flying = None;
+                for sensed in all {
+                    send(Word::Sensed {
+                        sensed,
+                        cursor: None,
+                    })?;
+                }
+            }
+            Some(Err(TryRecvError::Disconnected)) => self.flying = None,
+            None => {}
+        }
+        let Some(canary) = self.canary.clone() else {
+            return ControlFlow::Continue(());
+        };
+        let every = Duration::from_millis(canary.every.millis());
+        if self.sent.is_some_and(|sent| sent.elapsed() < every) {
+            return ControlFlow::Continue(());
+        }
+        self.sent = Some(Instant::now());
+        let (me, (say, flying)) = (self.sensors.me.clone(), channel());
+        let fly = move || {
+            let said = match nonce() {
+                Ok(nonce) => send_canary(&canary, &me, &nonce),
+                Err(why) => vec![Sensed {
+                    host: me,
+                    said: None,
+                    fact: Fact::Blind {
+                        of: Watched::Channel("canary".into()),
+                        why,
+                    },
+                }],
+            };
+            drop(say.send(said)); // because nobody listens only when all of it ends
+        };
+        // A thread that cannot be started is tried again; the channel then falls silent.
+        if thread::Builder::new()
+            .name("canary".into())
+            .spawn(fly)
+            .is_ok()
+        {
+            self.flying = Some(flying);
         }
         ControlFlow::Continue(())
     }
@@ -277,11 +345,11 @@ impl Running<'_> {
 
     fn pulse(&self, of: Watched, seen: usize, send: Send<'_>) -> ControlFlow<()> {
         let seen = u64::try_from(seen).unwrap_or(u64::MAX);
-        let fact = Fact::Pulse {
-            of,
-            seen,
-            errors: 0,
-        };
+        let errors = 0;
+        self.says(Fact::Pulse { of, seen, errors }, send)
+    }
+
+    fn says(&self, fact: Fact, send: Send<'_>) -> ControlFlow<()> {
         let sensed = Sensed {
             host: self.sensors.me.clone(),
             said: None,

@@ -1,4 +1,9 @@
-//! The world side of watch: an invented control that pulses once and then never again.
+//! The world side of watch: an invented control that pulses once and then never again, and the canary
+//! that a mail scanner must catch.
+
+mod canary;
+
+pub use canary::send as send_canary;
 
 use cordon_model::{
     Blindness, ControlName, End, Fact, Host, Nonce, Planting, Prove, Sensed, Subject, Text, Time,
