@@ -97,6 +97,7 @@ fn install_peers() -> io::Result<()> {
     run(Command::new("apt-get").args(["-qq", "update"]))?;
     if !missing.is_empty() {
         run(Command::new("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive") // postfix would ask what to be
             .args(["-qq", "install", "-y"])
             .args(missing))?;
     }

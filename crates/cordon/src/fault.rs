@@ -67,6 +67,8 @@ catalogue! {
         "listen on 127.0.0.1 or [::1]; other addresses come with users and TLS";
     CONSOLE = "E0502", Usage, "The console cannot listen or cannot end.",
         "is another program on that port? name another with --listen, or let the system choose: 127.0.0.1:0";
+    NOBODY_TOLD = "E0601", Usage, "Nobody is told of anything.",
+        "name a person or a webhook in [alert] of the policy; see docs/guide/alerts.md";
     STORE_IN_USE = "E0503", Usage, "Another Cordon has this data open.",
         "stop the other one first, or name a folder of its own with --data";
     STORE_UNREADABLE = "E0504", Store, "The store cannot be opened or read.",

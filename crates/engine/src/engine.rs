@@ -480,7 +480,7 @@ fn expected_rule(specs: &[&'static Spec], probe: &ProbeId) -> Option<&'static st
 
 fn compile(makes: &[Make], policy: &Policy) -> Result<Vec<crate::slot::Compiled>, PolicyError> {
     let mut known: Vec<&str> = makes.iter().map(|make| make.spec.name).collect();
-    known.push("exception");
+    known.extend(["exception", "alert"]); // of no control: what is known, and who is told
     policy.only(&known)?;
     makes.iter().map(|make| (make.compile)(policy)).collect()
 }

@@ -1,5 +1,6 @@
 //! The command line. `stdout` is data, `stderr` talk.
 
+mod alert;
 mod check;
 mod patch;
 mod replay;
@@ -48,6 +49,9 @@ enum Command {
     /// Audit installed packages against what is fixed.
     #[command(subcommand)]
     Patch(patch::Command),
+    /// Who is told, and whether that works.
+    #[command(subcommand)]
+    Alert(alert::Command),
 }
 
 /// Where a command writes: data to one, talk to the other.
@@ -121,6 +125,7 @@ fn run(cli: Cli, out: &mut Out<'_>) -> Result<Exit, Stop> {
         Command::Up(args) => up::run(args, out),
         Command::Replay(args) => replay::run(&args, out),
         Command::Patch(command) => patch::run(command, out),
+        Command::Alert(command) => alert::run(command, out),
     }
 }
 

@@ -13,17 +13,24 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use arc_swap::ArcSwap;
 use cordon_console::Board;
 use cordon_engine::{Batch, Engine, Outcome, Said};
 use cordon_model::{
-    Blindness, ControlName, Cursor, Epoch, Fact, Host, Policy, Sensed, SetName, Span, Spec, Text,
-    Time, Watched,
+    Blindness, ControlName, Cursor, Epoch, Fact, Host, Key, Policy, Sensed, SetName, Severity,
+    Span, Spec, Text, Time, Watched,
 };
 use cordon_patch::Feed;
 use cordon_patch_edge::{LISTS, security_indexes};
-use cordon_store::{HistoryRow, StateStore, StoreError, Ticket};
+use cordon_store::{HistoryRow, OutboxRow, StateStore, StoreError, Ticket};
+use cordon_tell::{Alerts, Letter};
 
-use super::{frames::Word, rows, view};
+use super::{
+    frames::Word,
+    rows,
+    tell::{Beat, Teller},
+    view,
+};
 use crate::{
     CONTROLS,
     check::{below, blind, feed_of, feed_pulse, read_policy},
@@ -90,7 +97,11 @@ pub struct Hub {
     /// The version of the policy that was last offered, whether it was taken or refused.
     offered: Epoch,
     feeds_written: Option<SystemTime>,
-    store: Box<dyn StateStore>,
+    store: Arc<dyn StateStore>,
+    alerts: Arc<ArcSwap<Alerts>>,
+    /// How bad people last heard each finding to be.
+    told: BTreeMap<Key, Severity>,
+    beat: Arc<Beat>,
     board: Board,
     /// The last durable commit.
     durable: u64,
@@ -111,6 +122,7 @@ struct Held {
     batch: Option<Batch>,
     cursors: BTreeMap<String, Cursor>,
     said: Vec<HistoryRow>,
+    outbox: Vec<OutboxRow>,
     /// Lines of history that were not kept.
     dropped: u64,
     /// Whether people must hear of it at once.
@@ -119,7 +131,7 @@ struct Held {
 
 impl Hub {
     /// Goes on from what the store remembers.
-    pub fn new(places: Places, store: Box<dyn StateStore>, board: Board) -> Result<Self, Fault> {
+    pub fn new(places: Places, store: Arc<dyn StateStore>, board: Board) -> Result<Self, Fault> {
         let (text, path) = read_policy(places.policy.as_deref(), &places.root)?;
         let refused = |error: &dyn std::fmt::Display| {
             let place = path
@@ -143,9 +155,15 @@ impl Hub {
                 policy = policy.with(index.name.clone(), set); // the others are told by `content`
             }
         }
+        let alerts = Alerts::read(&policy).map_err(|error| refused(&error))?;
         let me = places.me.clone();
         let engine = Engine::load(me, CONTROLS, &policy, &snapshot).map_err(|e| refused(&e))?;
+        let findings = engine.findings();
+        let told = findings.map(|(key, entry)| (key.clone(), entry.finding.severity));
         Ok(Self {
+            told: told.collect(),
+            alerts: Arc::new(ArcSwap::from_pointee(alerts)),
+            beat: Arc::new(Beat::new()),
             specs: engine.specs().to_vec(),
             clocks: (Instant::now(), clock::now()),
             durable: loaded.seq(),
@@ -163,6 +181,16 @@ impl Hub {
             started: clock::now(),
             watched: None,
         })
+    }
+
+    /// What whoever tells people needs.
+    pub(super) fn teller(&self) -> Teller {
+        Teller {
+            store: Arc::clone(&self.store),
+            alerts: Arc::clone(&self.alerts),
+            me: self.places.me.clone(),
+            beat: Arc::clone(&self.beat),
+        }
     }
 
     /// Where the sensors go on from.
@@ -234,6 +262,7 @@ impl Hub {
     /// A second passed. If the wall clock says otherwise it was set, or the machine slept: nothing was
     /// looked at meanwhile, and deadlines move along.
     fn tick(&mut self) {
+        self.beat.tick();
         let (steady, wall) = (Instant::now(), clock::now());
         let passed = steady.duration_since(self.clocks.0).as_millis();
         let passed = Span::from_millis(u64::try_from(passed).unwrap_or(u64::MAX));
@@ -283,13 +312,17 @@ impl Hub {
     }
 
     fn sense(&mut self, sensed: Sensed) {
-        let held = &mut self.held;
+        let (held, told) = (&mut self.held, &mut self.told);
         let (watched, specs) = (&mut self.watched, &self.specs);
+        let tells = self.alerts.load().tells_somebody();
         self.engine.step(clock::now(), sensed, &mut |said: Said| {
             if let Outcome::Withheld(planting) = &said.outcome
                 && planting.probe.as_str() == cordon_watch::WITHHELD_PULSE
             {
                 *watched = Some(said.at);
+            }
+            if let Some(letter) = rows::letter(&said, specs, told).filter(|_| tells) {
+                held.tell(&letter);
             }
             held.say(rows::history(&said, specs));
         });
@@ -304,7 +337,7 @@ impl Hub {
             self.offered += 1;
             let (set, epoch) = (SetName::from("policy"), self.offered);
             match &text {
-                Ok(text) => self.swap(&set, epoch, self.policy.reworded(text, epoch)),
+                Ok(text) => self.reword(&set, epoch, text),
                 Err(why) => self.step(Fact::Refused {
                     set,
                     epoch,
@@ -352,10 +385,34 @@ impl Hub {
         }
     }
 
+    /// Another text: who is told is part of it, and a text that tells nobody by mistake is refused.
+    fn reword(&mut self, set: &SetName, epoch: Epoch, text: &str) {
+        let next = self.policy.reworded(text, epoch);
+        match Alerts::read(&next) {
+            Ok(alerts) => {
+                self.swap(set, epoch, next);
+                if self.policy.epoch == epoch {
+                    self.alerts.store(Arc::new(alerts));
+                }
+            }
+            Err(error) => self.step(Fact::Refused {
+                set: set.clone(),
+                epoch,
+                why: Text::new(&error.to_string()),
+            }),
+        }
+    }
+
     fn swap(&mut self, set: &SetName, epoch: u64, next: Policy) {
         let held = &mut self.held;
         let specs = &self.specs;
-        let mut say = |said: Said| held.say(rows::history(&said, specs));
+        let (told, tells) = (&mut self.told, self.alerts.load().tells_somebody());
+        let mut say = |said: Said| {
+            if let Some(letter) = rows::letter(&said, specs, told).filter(|_| tells) {
+                held.tell(&letter);
+            }
+            held.say(rows::history(&said, specs));
+        };
         // A refusal is an event like any other: watch has told it.
         if self
             .engine
@@ -397,7 +454,8 @@ impl Hub {
         }
         let commit = rows::commit(&batch, self.durable, &self.held.cursors, &self.held.said);
         let done = match commit {
-            Ok(commit) => {
+            Ok(mut commit) => {
+                commit.outbox.clone_from(&self.held.outbox);
                 let stored = self.store.commit(Arc::new(commit)).and_then(Ticket::wait);
                 stored.map_err(|error| self.refused(&error))
             }
@@ -408,6 +466,7 @@ impl Hub {
                 (self.durable, self.durable_at) = (seq, Some(batch.at()));
                 self.held.cursors.clear();
                 self.held.said.clear();
+                self.held.outbox.clear();
                 if self.trouble.take().is_some() {
                     self.step(Fact::Pulse {
                         of: Watched::Hub,
@@ -481,6 +540,16 @@ impl Hub {
 }
 
 impl Held {
+    fn tell(&mut self, letter: &Letter) {
+        match serde_json::to_vec(letter) {
+            Ok(body) if self.outbox.len() < MAX_HELD => {
+                let kind = "letter".to_owned();
+                self.outbox.push(OutboxRow { kind, body });
+            }
+            _ => self.dropped += 1,
+        }
+    }
+
     fn say(&mut self, row: HistoryRow) {
         self.news = true;
         if self.said.len() < MAX_HELD {

@@ -7,6 +7,7 @@ pub mod frames;
 pub mod hub;
 mod rows;
 pub mod sensors;
+pub(crate) mod tell;
 mod view;
 
 use std::{
@@ -19,7 +20,10 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::mpsc::{SyncSender, channel, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{SyncSender, channel, sync_channel},
+    },
     thread,
 };
 
@@ -82,6 +86,7 @@ fn run_whole(options: &Options, ready: &mut dyn FnMut(&str)) -> Result<Exit, Fau
     let cursors = hub.cursors()?;
     let (words, inbox) = sync_channel(MAX_WAITING);
     let (stop, stopped) = channel();
+    let telling = hub.teller().start(words.clone())?;
     let to_hub = words.clone();
     on_signal(move || {
         tell(stop.send(()));
@@ -104,6 +109,7 @@ fn run_whole(options: &Options, ready: &mut dyn FnMut(&str)) -> Result<Exit, Fau
     let looking = looking.map_err(|error| Fault::new(&fault::NOT_STARTED, error))?;
     let exit = hub.run(&inbox);
     drop(inbox);
+    telling.stop();
     if looking.join().is_err() {
         return Err(Fault::new(&fault::NOT_STARTED, "the sensors panicked"));
     }
@@ -173,6 +179,7 @@ pub fn run_hub(options: &Options) -> Result<Exit, Fault> {
     };
     frames::write(&mut io::stdout().lock(), &begin).map_err(failed)?;
     let (words, inbox) = sync_channel(MAX_WAITING);
+    let telling = hub.teller().start(words.clone())?;
     let hearing = thread::Builder::new()
         .name("ear".into())
         .spawn(move || hear(&words));
@@ -181,6 +188,7 @@ pub fn run_hub(options: &Options) -> Result<Exit, Fault> {
     for _ in signals.pending() {} // taken, so that the default does not end us in the middle
     drop(inbox);
     drop(hearing);
+    telling.stop();
     console
         .stop()
         .map_err(|error| Fault::new(&fault::CONSOLE, error))?;
@@ -212,7 +220,7 @@ fn start_hub(options: &Options) -> Result<(Hub, Console, Listening), Fault> {
         me, root, policy, ..
     } = options.clone();
     let board = Board::new();
-    let hub = Hub::new(Places { me, root, policy }, Box::new(store), board.clone())?;
+    let hub = Hub::new(Places { me, root, policy }, Arc::new(store), board.clone())?;
     let (console, listening) =
         Console::start(options.listen, board).map_err(|error| match error {
             ConsoleError::NotLoopback { .. } => Fault::new(&fault::NOT_LOOPBACK, error),

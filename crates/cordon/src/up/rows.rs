@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use cordon_engine::{Batch, Life, LoadError, Outcome, Row, Said, Snapshot};
-use cordon_model::{Cursor, Finding, Key, Rule, Severity, Spec};
+use cordon_model::{Cursor, Finding, Key, Rule, Severity, Spec, Value};
 use cordon_store::{Commit, FindingRow, HistoryRow, Loaded, ShardRow};
+use cordon_tell::{Letter, News};
 
 use crate::check::posture::fill;
 
@@ -76,6 +77,7 @@ pub(super) fn commit(
         resolved,
         outbox: Vec::new(),
         said: said.to_vec(),
+        hours: Vec::new(),
     })
 }
 
@@ -88,6 +90,62 @@ const fn life(life: &Life) -> &'static str {
         Life::Suppressed { .. } => "suppressed",
     }
 }
+
+/// What people are told of, if it is something for them. `told` is how bad they last heard each to be.
+pub(super) fn letter(
+    said: &Said,
+    specs: &[&'static Spec],
+    told: &mut BTreeMap<Key, Severity>,
+) -> Option<Letter> {
+    let (news, finding) = match &said.outcome {
+        Outcome::Opened(finding) => {
+            told.insert(finding.key.clone(), finding.severity);
+            (News::Opened, finding)
+        }
+        Outcome::Changed(finding) => {
+            let before = told.insert(finding.key.clone(), finding.severity);
+            let worse = before.is_some_and(|before| finding.severity > before);
+            worse.then_some((News::Worse, finding))?
+        }
+        Outcome::Resolved(finding) => {
+            told.remove(&finding.key)?; // what nobody heard of needs no end
+            (News::Ended, finding)
+        }
+        Outcome::Folded { .. }
+        | Outcome::Suppressed { .. }
+        | Outcome::Acknowledged { .. }
+        | Outcome::Withheld(_)
+        | Outcome::Proposed(_)
+        | Outcome::Ready(_)
+        | Outcome::Undo(_) => return None,
+    };
+    let rules = specs.iter().flat_map(|spec| spec.rules);
+    let rule = rules
+        .into_iter()
+        .find(|rule| rule.id == finding.key.rule.as_str())?;
+    let items = LISTS
+        .iter()
+        .find_map(|name| match finding.fields.get(*name) {
+            Some(Value::List(items)) => Some(items.iter().map(ToString::to_string).collect()),
+            _ => None,
+        });
+    Some(Letter {
+        at: said.at,
+        news,
+        rule: rule.id.to_owned(),
+        host: finding.key.host.to_string(),
+        subject: finding.key.subject.to_string(),
+        severity: finding.severity,
+        title: fill(rule.title, finding).unwrap_or_else(|| rule.title.to_owned()),
+        advice: fill(rule.advice, finding).unwrap_or_else(|| rule.advice.to_owned()),
+        command: rule.command.and_then(|command| fill(command, finding)),
+        items: items.unwrap_or_default(), // default: because not all have a list
+        excerpt: finding.excerpt.as_ref().map(ToString::to_string),
+    })
+}
+
+/// Fields of a finding that list what it counts.
+pub(super) const LISTS: [&str; 2] = ["packages", "keys"];
 
 /// What was said, as a line of history.
 pub(super) fn history(said: &Said, specs: &[&'static Spec]) -> HistoryRow {

@@ -7,6 +7,7 @@ use cordon_model::{ShardKey, Span, Standing, Time, Value, Watched};
 use cordon_store::{HistoryRow, StateStore, StoreError};
 use cordon_watch::{Account, Watch};
 
+use super::rows;
 use crate::check::posture::{ControlLine, FindingLine, Posture, Todo, outlook};
 
 /// How long watch's own probe counts as proof that watch works: two plantings and a bit.
@@ -195,9 +196,7 @@ fn finding(line: FindingLine) -> console::Finding {
 }
 
 fn items(line: &FindingLine) -> Vec<String> {
-    let listed = ["packages", "keys"]
-        .iter()
-        .find_map(|name| line.fields.get(*name));
+    let listed = rows::LISTS.iter().find_map(|name| line.fields.get(*name));
     match listed {
         Some(Value::List(items)) => items.iter().map(ToString::to_string).collect(),
         _ => Vec::new(),

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Longest time that a part may take to start, or to answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The harmless file that every scanner calls infected, in two halves so that none calls this one so.
 const EICAR: (&str, &str) = (
@@ -65,8 +65,27 @@ pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 impl Lab {
-    /// None, counted as skipped, where the parts cannot run.
+    /// All of it. None, counted as skipped, where the parts cannot run.
     pub(crate) fn start(test: &str) -> Option<Self> {
+        let mut lab = Self::prepare(test)?;
+        lab.write_definitions(true);
+        lab.start_clamd();
+        lab.start_milter(lab.clamd_port, "");
+        lab.start_postfix(true);
+        Some(lab)
+    }
+
+    /// A place for Postfix alone, without a scanner, which [`Lab::open`] starts.
+    pub(crate) fn mailbox(test: &str) -> Option<Self> {
+        Self::prepare(test)
+    }
+
+    /// Starts Postfix alone.
+    pub(crate) fn open(&self) {
+        self.start_postfix(false);
+    }
+
+    fn prepare(test: &str) -> Option<Self> {
         let status = fs::read_to_string("/proc/self/status").unwrap();
         let there = |part: &&str| Path::new("/usr/sbin").join(part).exists();
         if !status.contains("Uid:\t0\t") || !PARTS.iter().all(there) {
@@ -89,19 +108,14 @@ impl Lab {
             run("chown", &[owner, dir.join(folder).to_str().unwrap()]);
         }
         let (smtp, clamd_port, milter_port) = (free_port(), free_port(), free_port());
-        let mut lab = Self {
+        Some(Self {
             dir,
             smtp,
             clamd_port,
             milter_port,
             clamd: None,
             milter: None,
-        };
-        lab.write_definitions(true);
-        lab.start_clamd();
-        lab.start_milter(lab.clamd_port, "");
-        lab.start_postfix();
-        Some(lab)
+        })
     }
 
     pub(crate) fn mail_log(&self) -> PathBuf {
@@ -135,7 +149,9 @@ impl Lab {
         } else {
             "nobody writes this".to_owned()
         };
-        let hex: String = known.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = known
+            .bytes()
+            .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         self.write("db/test.ndb", &format!("Cordon.Test:0:*:{hex}\n"));
     }
 
@@ -201,8 +217,13 @@ impl Lab {
         });
     }
 
-    fn start_postfix(&self) {
+    fn start_postfix(&self, scan: bool) {
         let dir = self.dir.display();
+        let scan = if scan {
+            format!("smtpd_milters = inet:127.0.0.1:{}\n", self.milter_port)
+        } else {
+            String::new()
+        };
         let main = format!(
             "compatibility_level = 3.6\nqueue_directory = {dir}/spool\ndata_directory = {dir}/data\n\
              maillog_file = {dir}/mail.log\nmaillog_file_prefixes = {dir}\ninet_interfaces = 127.0.0.1\n\
@@ -211,9 +232,8 @@ impl Lab {
              virtual_mailbox_base = {dir}/mail\nvirtual_mailbox_maps = static:inbox/\nvirtual_minimum_uid = 1\n\
              virtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\n\
              smtpd_relay_restrictions = permit_mynetworks, reject\ndefault_transport = error\n\
-             smtpd_milters = inet:127.0.0.1:{}\nmilter_default_action = accept\n\
+             {scan}milter_default_action = accept\n\
              milter_connect_timeout = 2s\nmilter_command_timeout = 2s\nmilter_content_timeout = 3s\n",
-            self.milter_port,
         );
         self.write("etc/main.cf", &main);
         let smtpd = format!("127.0.0.1:{} inet n - n - - smtpd\n", self.smtp);

@@ -22,14 +22,15 @@ mod schema;
 mod sqlite;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use cordon_model::Time;
 
 pub use error::StoreError;
 pub use open::{BACKUPS, DATABASE, KEPT_BACKUPS, Moment};
 pub use rows::{
-    Backup, Commit, FindingRow, Head, HistoryRow, Loaded, OutboxRow, Outgoing, ShardRow, StoreFacts,
+    Backup, Commit, FindingRow, Head, HistoryRow, HourRow, Loaded, OutboxRow, Outgoing, ShardRow,
+    StoreFacts,
 };
 pub use schema::SCHEMA;
 pub use sqlite::Sqlite;
@@ -53,6 +54,15 @@ pub trait StateStore: Send + Sync {
     /// Forgets what was sent, once its receipt is there.
     fn sent(&self, id: u64) -> Result<(), StoreError>;
 
+    /// Keeps `bytes` under `name`, in place of what was kept there. Durable when it returns.
+    fn note(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// All notes, by name.
+    fn notes(&self) -> Result<BTreeMap<String, Vec<u8>>, StoreError>;
+
+    /// What sources said since `since`, in hours since 1970; by host, source and hour.
+    fn hours(&self, since: u64) -> Result<Vec<HourRow>, StoreError>;
+
     /// How the store is.
     fn facts(&self) -> Result<StoreFacts, StoreError>;
 
@@ -60,6 +70,7 @@ pub trait StateStore: Send + Sync {
     /// name. Others read and write meanwhile.
     fn backup(&self, to: &Path) -> Result<(), StoreError>;
 
-    /// Forgets history from before `before`, oldest first, at most `limit` rows; how many.
+    /// Forgets the hours from before `before`, and the history, oldest first, at most `limit` rows; how many
+    /// of these.
     fn prune(&self, before: Time, limit: usize) -> Result<usize, StoreError>;
 }

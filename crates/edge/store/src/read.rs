@@ -1,10 +1,13 @@
 //! Reading, each in one transaction: what is read together was true together.
 
+use std::collections::BTreeMap;
+
 use cordon_model::{Severity, Time};
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
 use crate::{
-    Backup, FindingRow, Head, HistoryRow, Loaded, OutboxRow, Outgoing, ShardRow, StoreFacts, open,
+    Backup, FindingRow, Head, HistoryRow, HourRow, Loaded, OutboxRow, Outgoing, ShardRow,
+    StoreFacts, open,
 };
 
 /// `SQLite`'s integers are signed. What does not fit sorts last instead of first.
@@ -109,6 +112,33 @@ pub(crate) fn outbox(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<Ou
                 kind: row.get(2)?,
                 body: row.get(3)?,
             },
+        })
+    })?;
+    rows.collect()
+}
+
+pub(crate) fn notes(conn: &Connection) -> rusqlite::Result<BTreeMap<String, Vec<u8>>> {
+    let mut query = conn.prepare_cached("SELECT name, bytes FROM notes")?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+pub(crate) fn hours(conn: &Connection, since: u64) -> rusqlite::Result<Vec<HourRow>> {
+    let mut query = conn.prepare_cached(
+        "SELECT host, source, hour, minutes, lines, errors, unparsed, shapes, wrong FROM hours
+         WHERE hour >= ?1 ORDER BY host, source, hour",
+    )?;
+    let rows = query.query_map([int(since)], |row| {
+        Ok(HourRow {
+            host: row.get(0)?,
+            source: row.get(1)?,
+            hour: number(row, 2)?,
+            minutes: number(row, 3)?,
+            lines: number(row, 4)?,
+            errors: number(row, 5)?,
+            unparsed: number(row, 6)?,
+            shapes: number(row, 7)?,
+            wrong: row.get(8)?,
         })
     })?;
     rows.collect()

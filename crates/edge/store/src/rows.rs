@@ -28,6 +28,31 @@ pub struct Commit {
     pub outbox: Vec<OutboxRow>,
     /// What was said to people.
     pub said: Vec<HistoryRow>,
+    /// What sources said in an hour, as it now stands.
+    pub hours: Vec<HourRow>,
+}
+
+/// What one source said in one hour: what its cadence is learned from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HourRow {
+    /// Where.
+    pub host: String,
+    /// Which.
+    pub source: String,
+    /// Hours since 1970.
+    pub hour: u64,
+    /// A bit for each minute in which something came, the lowest for the first.
+    pub minutes: u64,
+    /// Lines.
+    pub lines: u64,
+    /// Errors among them.
+    pub errors: u64,
+    /// Lines whose form could not be read.
+    pub unparsed: u64,
+    /// The most shapes of line that were counted at once.
+    pub shapes: u64,
+    /// Whether something was wrong with it then: nothing is learned from such an hour.
+    pub wrong: bool,
 }
 
 /// The memory of one control for one key.
@@ -183,6 +208,7 @@ impl Commit {
             + self.resolved.len()
             + self.outbox.len()
             + self.said.len()
+            + self.hours.len()
             + 1
     }
 
@@ -210,6 +236,10 @@ impl Commit {
             texts + row.title.len() + row.body.len()
         });
         let rows = shards.chain(cursors).chain(findings).chain(resolved);
-        self.head.len() + rows.chain(outbox).chain(said).sum::<usize>()
+        let hours = self
+            .hours
+            .iter()
+            .map(|row| row.host.len() + row.source.len() + 56);
+        self.head.len() + rows.chain(outbox).chain(said).chain(hours).sum::<usize>()
     }
 }

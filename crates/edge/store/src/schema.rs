@@ -56,6 +56,21 @@ pub(crate) const STEPS: &[&str] = &[
          seq INTEGER,
          at INTEGER
      ) STRICT;",
+    // 3: what is known of each recipient of messages; what each source said, hour by hour.
+    "CREATE TABLE notes (name TEXT PRIMARY KEY NOT NULL, bytes BLOB NOT NULL) STRICT;
+     CREATE TABLE hours (
+         host TEXT NOT NULL,
+         source TEXT NOT NULL,
+         hour INTEGER NOT NULL,
+         minutes INTEGER NOT NULL,
+         lines INTEGER NOT NULL,
+         errors INTEGER NOT NULL,
+         unparsed INTEGER NOT NULL,
+         shapes INTEGER NOT NULL,
+         wrong INTEGER NOT NULL,
+         PRIMARY KEY (host, source, hour)
+     ) STRICT;
+     CREATE INDEX hours_hour ON hours (hour);",
 ];
 
 /// The schema that this version writes.

@@ -1,6 +1,7 @@
 //! The store on one disk. One thread writes, all others read beside it.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::Path,
     sync::{
@@ -11,12 +12,12 @@ use std::{
     thread::JoinHandle,
 };
 
-use cordon_model::Time;
+use cordon_model::{Span, Time};
 use rusqlite::{Connection, params};
 
 use crate::{
-    Commit, HistoryRow, Loaded, MAX_QUEUED, MAX_QUEUED_BYTES, Moment, Outgoing, SCHEMA, StateStore,
-    StoreError, StoreFacts, Ticket,
+    Commit, HistoryRow, HourRow, Loaded, MAX_QUEUED, MAX_QUEUED_BYTES, Moment, Outgoing, SCHEMA,
+    StateStore, StoreError, StoreFacts, Ticket,
     open::{DATABASE, Lock, Watch},
     place::Place,
     read::{self, int},
@@ -148,6 +149,26 @@ impl StateStore for Sqlite {
         })
     }
 
+    fn note(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let (name, bytes) = (name.to_owned(), bytes.to_vec());
+        self.write("write", move |conn| {
+            conn.prepare_cached(
+                "INSERT INTO notes (name, bytes) VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET bytes = ?2",
+            )?
+            .execute(params![name, bytes])
+            .map(|_| ())
+        })
+    }
+
+    fn notes(&self) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+        self.read("read", read::notes)
+    }
+
+    fn hours(&self, since: u64) -> Result<Vec<HourRow>, StoreError> {
+        self.read("read", |conn| read::hours(conn, since))
+    }
+
     fn facts(&self) -> Result<StoreFacts, StoreError> {
         let facts = self.read("read", read::facts)?;
         let mut bytes = 0;
@@ -184,6 +205,9 @@ impl StateStore for Sqlite {
 
     fn prune(&self, before: Time, limit: usize) -> Result<usize, StoreError> {
         self.write("prune", move |conn| {
+            let hour = before.millis() / Span::hours(1).millis();
+            conn.prepare_cached("DELETE FROM hours WHERE hour < ?1")?
+                .execute([int(hour)])?;
             conn.prepare_cached(
                 "DELETE FROM history WHERE id IN
                      (SELECT id FROM history WHERE at < ?1 ORDER BY at, id LIMIT ?2)",

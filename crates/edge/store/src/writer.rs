@@ -266,6 +266,25 @@ fn write_findings(conn: &Connection, commit: &Commit) -> rusqlite::Result<()> {
 }
 
 fn write_messages(conn: &Connection, commit: &Commit) -> rusqlite::Result<()> {
+    for row in &commit.hours {
+        conn.prepare_cached(
+            "INSERT INTO hours (host, source, hour, minutes, lines, errors, unparsed, shapes, wrong)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (host, source, hour) DO UPDATE SET minutes = ?4, lines = ?5, errors = ?6,
+                 unparsed = ?7, shapes = ?8, wrong = ?9",
+        )?
+        .execute(params![
+            row.host,
+            row.source,
+            int(row.hour),
+            int(row.minutes),
+            int(row.lines),
+            int(row.errors),
+            int(row.unparsed),
+            int(row.shapes),
+            row.wrong
+        ])?;
+    }
     for row in &commit.outbox {
         conn.prepare_cached("INSERT INTO outbox (seq, kind, body) VALUES (?1, ?2, ?3)")?
             .execute(params![int(commit.seq), row.kind, row.body])?;

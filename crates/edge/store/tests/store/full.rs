@@ -129,6 +129,7 @@ fn a_store_on_a_full_disk_opens_or_says_that_the_disk_is_full() {
     let opened = Sqlite::open_watched(&dir, 1, &|_| {}).unwrap();
     let mut first = commit(1);
     first.said.clear();
+    first.hours.clear();
     store(&opened, first).unwrap();
     let before = opened.load().unwrap();
     drop(opened);

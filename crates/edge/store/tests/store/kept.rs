@@ -8,7 +8,7 @@ use cordon_store::{
     StoreError,
 };
 
-use crate::{FINDINGS, commit, folder, shard, store};
+use crate::{FINDINGS, commit, folder, hour, shard, store};
 
 #[test]
 fn what_was_stored_is_loaded_again() {
@@ -225,6 +225,32 @@ fn history_is_in_order_and_pruned_from_its_old_end() {
 
 fn said_from(commits: &[Commit]) -> Vec<cordon_store::HistoryRow> {
     commits.iter().flat_map(|c| c.said.clone()).collect()
+}
+
+#[test]
+fn an_hour_is_kept_as_it_was_last_said_and_notes_are_replaced() {
+    let dir = folder("hours");
+    let opened = Sqlite::open(&dir).unwrap();
+    for seq in 1..=25 {
+        store(&opened, commit(seq)).unwrap();
+    }
+    opened.note("mail:anna", b"1").unwrap();
+    opened.note("mail:anna", b"2").unwrap();
+    drop(opened);
+    let opened = Sqlite::open(&dir).unwrap();
+    let hours = opened.hours(500_001).unwrap();
+    assert_eq!(
+        hours,
+        [hour(19), hour(25)],
+        "the last word on each of two hours"
+    );
+    assert_eq!(
+        opened.notes().unwrap().into_iter().collect::<Vec<_>>(),
+        [("mail:anna".to_owned(), b"2".to_vec())]
+    );
+    let before = Time::from_millis(500_002 * 3_600_000);
+    opened.prune(before, 0).unwrap();
+    assert_eq!(opened.hours(0).unwrap(), [hour(25)]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ use std::{
 
 use cordon_model::{Severity, Time};
 use cordon_store::{
-    Commit, DATABASE, FindingRow, HistoryRow, OutboxRow, Sqlite, StateStore, StoreError,
+    Commit, DATABASE, FindingRow, HistoryRow, HourRow, OutboxRow, Sqlite, StateStore, StoreError,
 };
 use rusqlite::Connection;
 
@@ -87,6 +87,21 @@ fn commit(seq: u64) -> Commit {
             body: mark,
         }],
         said: (0..FINDINGS).map(said).collect(),
+        hours: vec![hour(seq)],
+    }
+}
+
+fn hour(seq: u64) -> HourRow {
+    HourRow {
+        host: "web-1".to_owned(),
+        source: "app.log".to_owned(),
+        hour: 500_000 + seq / 10,
+        minutes: 1 << (seq % 60),
+        lines: seq,
+        errors: 1,
+        unparsed: 2,
+        shapes: 3,
+        wrong: seq.is_multiple_of(2),
     }
 }
 
