@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::TcpStream,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
@@ -95,7 +95,17 @@ impl Up {
     }
 
     pub(crate) fn of(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        // Another test may fork in the moment in which the copy of the program is still being written.
+        let began = Instant::now();
+        let mut child = loop {
+            match command.stdout(Stdio::piped()).spawn() {
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
+                    assert!(began.elapsed() < PATIENCE, "{error}");
+                    std::thread::yield_now();
+                }
+                done => break done.unwrap(),
+            }
+        };
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap())
             .read_line(&mut line)
