@@ -12,7 +12,7 @@ use serde::Deserialize;
 pub const SPOOL_BYTES: u64 = 256 << 20;
 
 /// The least that a spool may be, in bytes.
-pub const MIN_SPOOL_BYTES: u64 = 1 << 20;
+pub const MIN_SPOOL_BYTES: u64 = 16 << 20;
 
 /// Most senders that one listener may be told to know apart.
 pub const MAX_SENDERS: u32 = 10_000;
@@ -53,6 +53,9 @@ pub struct Listen {
     /// How many senders are sources of their own; the rest share one.
     #[serde(default = "max_senders")]
     pub max_senders: u32,
+    /// Whether numbers that are missing between two messages were lost: not where senders filter.
+    #[serde(default = "numbered")]
+    pub numbered: bool,
     /// Phrases that make a line an error, beside the usual words.
     #[serde(default)]
     pub errors: Vec<String>,
@@ -79,6 +82,10 @@ pub struct Journal {
     /// Phrases that are reported as a finding.
     #[serde(default)]
     pub report: Vec<String>,
+}
+
+const fn numbered() -> bool {
+    true
 }
 
 const fn max_senders() -> u32 {

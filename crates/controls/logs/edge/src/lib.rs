@@ -1,18 +1,25 @@
 //! The world side of logs: reads files once or follows them through rotation, plants the nonce line.
 #![expect(clippy::disallowed_methods, reason = "edge")]
 
+pub mod collect;
+pub mod decode;
 mod file;
 mod follow;
 mod lines;
+pub mod listen;
 mod open;
 mod place;
 mod prove;
+mod senders;
+pub mod sequence;
 mod shapes;
 mod siblings;
+pub mod spool;
 pub mod syslog;
 mod tail;
 mod voice;
 
+pub use collect::{Batch, Collector, SPOOL};
 pub use file::LogFile;
 pub use lines::{Lines, MAX_LINE_BYTES, escape, unescape};
 pub use open::MAX_POLL_BYTES;
