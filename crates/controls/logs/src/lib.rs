@@ -4,9 +4,13 @@
 //! them. The sensor pulses what it read and how much of it was errors, and `watch` judges silence and
 //! sickness from that; this judge finds the lines that policy wants reported, whoever is looking.
 
+mod intake;
 mod line;
 mod policy;
 
+pub use intake::{
+    Journal, Listen, MAX_LISTEN_NAME_BYTES, MAX_SENDERS, MIN_SPOOL_BYTES, SPOOL_BYTES,
+};
 pub use line::{level, stamp};
 pub use policy::{Logs, MAX_PHRASE_BYTES, Source};
 
@@ -39,7 +43,7 @@ pub const NONCE_LINE: &str = "logs.nonce-line";
 pub const SPEC: Spec = Spec {
     name: "logs",
     prevents: "Monitor your logs.",
-    does: "reads the log files that policy names",
+    does: "reads the log files and journals that policy names, and listens where it says",
     consumes: &[FactKind::Log],
     rules: &[PHRASE],
     probes: &[Probe {

@@ -230,7 +230,7 @@ impl Look {
 
     /// Plants every probe that can be planted, looks for it through the real sensors, takes it out.
     fn prove(&mut self, me: &Host) {
-        let named = |logs: &Logs| !logs.sources().is_empty();
+        let named = |logs: &Logs| !logs.is_empty();
         let logs = self
             .engine
             .control::<Logs>()

@@ -21,6 +21,13 @@ pub enum Word {
         /// The sensor's name and its new place.
         cursor: Option<(String, Cursor)>,
     },
+    /// Facts that belong together: judged, and made durable with their places, all or none.
+    Together {
+        /// What.
+        sensed: Vec<Sensed>,
+        /// New places, by sensor.
+        cursors: BTreeMap<String, Cursor>,
+    },
     /// Everything that was there at the start has been looked at once.
     LookedAtAll,
 }
@@ -34,6 +41,11 @@ pub enum Order {
         cursors: BTreeMap<String, Cursor>,
         /// Where the console listens, for the person at the terminal.
         url: String,
+    },
+    /// These places are durable: what lies before them is not needed any more.
+    Durable {
+        /// By sensor; only those that keep something until then.
+        cursors: BTreeMap<String, Cursor>,
     },
 }
 
@@ -81,8 +93,13 @@ mod tests {
             said: None,
             fact: Fact::Tick,
         };
-        let cursor = Some(("mail.log".to_owned(), Cursor(vec![1, 2])));
-        let words = [Word::Sensed { sensed, cursor }, Word::LookedAtAll];
+        let cursor = ("mail.log".to_owned(), Cursor(vec![1, 2]));
+        let together = Word::Together {
+            sensed: vec![sensed.clone(), sensed.clone()],
+            cursors: BTreeMap::from([cursor.clone()]),
+        };
+        let cursor = Some(cursor);
+        let words = [Word::Sensed { sensed, cursor }, together, Word::LookedAtAll];
         let mut pipe = Vec::new();
         for word in &words {
             write(&mut pipe, word).unwrap();

@@ -61,8 +61,12 @@ const MAX_PRUNED: usize = 10_000;
 /// The wall clock and the steady one may differ by this much between two ticks; more is a step.
 const DRIFT: Span = Span::secs(5);
 
-/// Words taken in before the loop looks up: what is said meanwhile waits its turn.
+/// Facts taken in before the loop looks up: what is said meanwhile waits its turn.
 const MAX_TAKEN: usize = 4096;
+
+/// Facts taken in after which they are made durable though nobody waits: who keeps them until then has
+/// only so much room.
+const MAX_UNCOMMITTED: usize = 32_768;
 
 /// Most lines of history held while the store takes none. What is beyond is counted and told.
 const MAX_HELD: usize = 10_000;
@@ -127,7 +131,12 @@ struct Held {
     dropped: u64,
     /// Whether people must hear of it at once.
     news: bool,
+    /// Facts since the last commit.
+    facts: usize,
 }
+
+/// Who is told which places are durable.
+pub type Tell<'t> = &'t mut dyn FnMut(BTreeMap<String, Cursor>);
 
 impl Hub {
     /// Goes on from what the store remembers.
@@ -205,7 +214,7 @@ impl Hub {
     }
 
     /// Runs until somebody wants it to end.
-    pub fn run(mut self, inbox: &Receiver<Input>) -> Exit {
+    pub fn run(mut self, inbox: &Receiver<Input>, tell: Tell<'_>) -> Exit {
         // The policy of this start, so that a refusal from before it is over.
         self.step(Fact::Swapped {
             set: "policy".into(),
@@ -219,11 +228,14 @@ impl Hub {
         loop {
             let wait = TICK.saturating_sub(ticked.elapsed());
             let mut input = inbox.recv_timeout(wait);
-            for _ in 0..MAX_TAKEN {
+            let mut taken = 0;
+            while taken < MAX_TAKEN {
                 match input {
-                    Ok(Input::Word(word)) => self.hear(word),
-                    Ok(Input::Stop) => return self.end(),
-                    Ok(Input::Deaf) | Err(RecvTimeoutError::Disconnected) => return self.deaf(),
+                    Ok(Input::Word(word)) => taken += self.hear(word),
+                    Ok(Input::Stop) => return self.end(tell),
+                    Ok(Input::Deaf) | Err(RecvTimeoutError::Disconnected) => {
+                        return self.deaf(tell);
+                    }
                     Err(RecvTimeoutError::Timeout) => break,
                 }
                 input = inbox.try_recv().map_err(|error| match error {
@@ -248,9 +260,10 @@ impl Hub {
                 self.prune();
             }
             let news = self.held.news;
-            if news || committed.elapsed() >= COMMIT {
+            let many = self.held.facts >= MAX_UNCOMMITTED;
+            if news || many || committed.elapsed() >= COMMIT {
                 committed = Instant::now();
-                self.commit();
+                self.commit(tell);
             }
             if news || shown.elapsed() >= SHOW {
                 shown = Instant::now();
@@ -289,17 +302,30 @@ impl Hub {
         }
     }
 
-    fn hear(&mut self, word: Word) {
-        match word {
+    /// Takes a word in; how many facts that was.
+    fn hear(&mut self, word: Word) -> usize {
+        let facts = match word {
             Word::Sensed { sensed, cursor } => {
                 self.sense(sensed);
                 self.held.cursors.extend(cursor);
+                1
+            }
+            Word::Together { sensed, cursors } => {
+                let facts = sensed.len().max(1);
+                for sensed in sensed {
+                    self.sense(sensed);
+                }
+                self.held.cursors.extend(cursors);
+                facts
             }
             Word::LookedAtAll => {
                 self.step(Fact::Tick);
                 self.held.news = true; // the first verdict
+                1
             }
-        }
+        };
+        self.held.facts += facts;
+        facts
     }
 
     fn step(&mut self, fact: Fact) {
@@ -442,7 +468,8 @@ impl Hub {
     }
 
     /// Makes durable what changed. What the store refuses is held and said again with the next.
-    fn commit(&mut self) {
+    fn commit(&mut self, tell: Tell<'_>) {
+        self.held.facts = 0;
         let batch = self.engine.save();
         let batch = match self.held.batch.take() {
             Some(held) => held.then(batch),
@@ -464,7 +491,11 @@ impl Hub {
         match done {
             Ok(seq) => {
                 (self.durable, self.durable_at) = (seq, Some(batch.at()));
-                self.held.cursors.clear();
+                let mut cursors = std::mem::take(&mut self.held.cursors);
+                cursors.retain(|name, _| name == cordon_logs_edge::SPOOL);
+                if !cursors.is_empty() {
+                    tell(cursors);
+                }
                 self.held.said.clear();
                 self.held.outbox.clear();
                 if self.trouble.take().is_some() {
@@ -516,7 +547,7 @@ impl Hub {
     }
 
     /// The sensors are gone: nothing is seen any more, and that is told before it ends.
-    fn deaf(mut self) -> Exit {
+    fn deaf(mut self, tell: Tell<'_>) -> Exit {
         let why = Blindness {
             why: Text::new("the sensors have ended"),
             mend: None,
@@ -525,12 +556,12 @@ impl Hub {
             of: Watched::Hub,
             why,
         });
-        self.end();
+        self.end(tell);
         Exit::Blind
     }
 
-    fn end(mut self) -> Exit {
-        self.commit();
+    fn end(mut self, tell: Tell<'_>) -> Exit {
+        self.commit(tell);
         if self.trouble.is_some() {
             Exit::Store
         } else {

@@ -22,7 +22,7 @@ use std::{
     process::{Command, Stdio},
     sync::{
         Arc,
-        mpsc::{SyncSender, channel, sync_channel},
+        mpsc::{Sender, SyncSender, channel, sync_channel},
     },
     thread,
 };
@@ -38,13 +38,16 @@ use signal_hook::{
 use crate::fault::{self, Exit, Fault};
 use frames::{Order, Word};
 use hub::{Hub, Input, Places};
-use sensors::Sensors;
+use sensors::{Note, Sensors};
 
 /// Words under way from sensors to hub. When they are so many, the sensors wait.
 const MAX_WAITING: usize = 8192;
 
 /// The user that the hub runs as when `up` is started by root: its own, else nobody's.
 const USERS: [&str; 2] = ["cordon", "nobody"];
+
+/// The folder of what was received and is not judged yet, below the data.
+const SPOOL: &str = "spool";
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -87,9 +90,9 @@ fn run_whole(options: &Options, ready: &mut dyn FnMut(&str)) -> Result<Exit, Fau
     let (words, inbox) = sync_channel(MAX_WAITING);
     let (stop, stopped) = channel();
     let telling = hub.teller().start(words.clone())?;
-    let to_hub = words.clone();
+    let (to_hub, durable) = (words.clone(), stop.clone());
     on_signal(move || {
-        tell(stop.send(()));
+        tell(stop.send(Note::Stop));
         tell(to_hub.send(Input::Stop));
     })?;
     ready(&listening.url);
@@ -107,7 +110,9 @@ fn run_whole(options: &Options, ready: &mut dyn FnMut(&str)) -> Result<Exit, Fau
             );
         });
     let looking = looking.map_err(|error| Fault::new(&fault::NOT_STARTED, error))?;
-    let exit = hub.run(&inbox);
+    let exit = hub.run(&inbox, &mut |cursors| {
+        tell(durable.send(Note::Durable(cursors)))
+    });
     drop(inbox);
     telling.stop();
     if looking.join().is_err() {
@@ -152,7 +157,12 @@ fn run_split(options: &Options, ready: &mut dyn FnMut(&str)) -> Result<Exit, Fau
     if let Some(Order::Begin { cursors, url }) = order {
         // Before anybody is told that it is ready: who hears that may end it at once.
         let (stop, stopped) = channel();
-        on_signal(move || tell(stop.send(())))?;
+        let orders = stop.clone();
+        on_signal(move || tell(stop.send(Note::Stop)))?;
+        let obeying = thread::Builder::new()
+            .name("orders".into())
+            .spawn(move || obey(from, &orders));
+        drop(obeying.map_err(failed)?); // it ends with the hub
         ready(&url);
         sensors_of(options).run(cursors, &stopped, &mut |word| {
             match frames::write(&mut to, &word) {
@@ -164,6 +174,21 @@ fn run_split(options: &Options, ready: &mut dyn FnMut(&str)) -> Result<Exit, Fau
     drop(to); // the hub ends when nobody speaks any more
     let status = child.wait().map_err(failed)?;
     Ok(status.code().map_or(Exit::Partial, exit_of))
+}
+
+/// From the hub's pipe to the sensors; the end of the pipe is the end of the hub.
+fn obey(mut from: impl io::Read, notes: &Sender<Note>) {
+    loop {
+        let note = match frames::read::<Order>(&mut from) {
+            Ok(Some(Order::Durable { cursors })) => Note::Durable(cursors),
+            Ok(Some(Order::Begin { .. })) => continue,
+            Ok(None) | Err(_) => Note::Stop, // because nobody listens any more
+        };
+        let last = matches!(note, Note::Stop);
+        if notes.send(note).is_err() || last {
+            return;
+        }
+    }
 }
 
 /// The unprivileged half: hears the sensors on stdin.
@@ -183,7 +208,10 @@ pub fn run_hub(options: &Options) -> Result<Exit, Fault> {
     let hearing = thread::Builder::new()
         .name("ear".into())
         .spawn(move || hear(&words));
-    let exit = hub.run(&inbox);
+    let exit = hub.run(&inbox, &mut |cursors| {
+        let order = Order::Durable { cursors };
+        tell(frames::write(&mut io::stdout().lock(), &order));
+    });
     handle.close();
     for _ in signals.pending() {} // taken, so that the default does not end us in the middle
     drop(inbox);
@@ -231,9 +259,18 @@ fn start_hub(options: &Options) -> Result<(Hub, Console, Listening), Fault> {
 
 fn sensors_of(options: &Options) -> Sensors {
     let Options {
-        me, root, policy, ..
+        me,
+        root,
+        policy,
+        data,
+        ..
     } = options.clone();
-    Sensors { me, root, policy }
+    Sensors {
+        me,
+        root,
+        policy,
+        spool: data.join(SPOOL),
+    }
 }
 
 /// At the first SIGINT or SIGTERM, `end` is called; from then on they are ignored.

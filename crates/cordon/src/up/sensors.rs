@@ -12,7 +12,7 @@ use std::{
 };
 
 use cordon_logs::Logs;
-use cordon_logs_edge::Tail;
+use cordon_logs_edge::{Batch, Collector, SPOOL, Tail};
 use cordon_model::{
     Blindness, Control, ControlName, Cursor, End, Fact, Host, Policy, Prove, Sense, Sensed,
     SourceName, Text, Watched, Withdrawn,
@@ -59,6 +59,17 @@ pub struct Sensors {
     pub root: PathBuf,
     /// A policy that a person named.
     pub policy: Option<PathBuf>,
+    /// The folder of what listeners received.
+    pub spool: PathBuf,
+}
+
+/// What the sensors are told while they look.
+#[derive(Debug)]
+pub enum Note {
+    /// To end.
+    Stop,
+    /// That these places are durable.
+    Durable(BTreeMap<String, Cursor>),
 }
 
 type Send<'s> = &'s mut dyn FnMut(Word) -> ControlFlow<()>;
@@ -74,11 +85,15 @@ struct Running<'s> {
     /// What the canary that is under way will say, and when the last was sent.
     flying: Option<Receiver<Vec<Sensed>>>,
     sent: Option<Instant>,
+    /// The policy that is followed.
+    logs: Option<Logs>,
+    /// What listens; none while policy names nothing that does.
+    collector: Option<Collector>,
 }
 
 impl Sensors {
     /// Looks until `stop` says so, or nobody listens any more.
-    pub fn run(&self, cursors: BTreeMap<String, Cursor>, stop: &Receiver<()>, send: Send<'_>) {
+    pub fn run(&self, cursors: BTreeMap<String, Cursor>, notes: &Receiver<Note>, send: Send<'_>) {
         let (tails, blind) = (BTreeMap::new(), BTreeMap::new());
         let mut running = Running {
             sensors: self,
@@ -89,26 +104,48 @@ impl Sensors {
             canary: None,
             flying: None,
             sent: None,
+            logs: None,
+            collector: None,
         };
         for poll in 0.. {
-            if running.look(poll, send).is_break() {
+            if running.look(poll, send).is_break() || running.rest(notes, send).is_break() {
                 return;
-            }
-            match stop.recv_timeout(POLL) {
-                Err(RecvTimeoutError::Timeout) => {}
-                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 }
 
 impl Running<'_> {
+    /// Until the next look; meanwhile goes on with what listeners received, as room is made for it.
+    fn rest(&mut self, notes: &Receiver<Note>, send: Send<'_>) -> ControlFlow<()> {
+        let until = Instant::now() + POLL;
+        loop {
+            match notes.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(()),
+                Ok(Note::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                    return ControlFlow::Break(());
+                }
+                Ok(Note::Durable(cursors)) => {
+                    if let (Some(collector), Some(cursor)) =
+                        (&mut self.collector, cursors.get(SPOOL))
+                    {
+                        collector.durable(cursor);
+                        self.cursors.extend(cursors);
+                        self.collect(send)?;
+                    }
+                }
+            }
+        }
+    }
+
     fn look(&mut self, poll: u64, send: Send<'_>) -> ControlFlow<()> {
         if poll.is_multiple_of(POLICY) {
             self.name_sources();
+            self.listen(poll, send)?;
         }
         self.logs(poll, send)?;
         self.canary(send)?;
+        self.collect(send)?;
         if poll.is_multiple_of(PACKAGES) {
             self.packages(send)?;
         }
@@ -118,9 +155,11 @@ impl Running<'_> {
             self.pulse(Watched::Agent(me), 1, send)?;
             let stage = cordon_watch::AGENT.into();
             self.says(Fact::Passed { stage, key }, send)?;
-            if !self.tails.is_empty() {
+            let listening = self.collector.as_ref().map_or(0, Collector::listening);
+            let reading = self.tails.len() + listening;
+            if reading > 0 {
                 let of = Watched::Control(ControlName::from(cordon_logs::SPEC.name));
-                self.pulse(of, self.tails.len(), send)?;
+                self.pulse(of, reading, send)?;
             }
         }
         if poll.is_multiple_of(PROBES) {
@@ -136,7 +175,9 @@ impl Running<'_> {
     /// Follows the sources that the policy names now. A policy that is refused changes nothing here;
     /// the hub tells.
     fn name_sources(&mut self) {
-        let Sensors { me, root, policy } = self.sensors;
+        let Sensors {
+            me, root, policy, ..
+        } = self.sensors;
         let path = policy
             .clone()
             .unwrap_or_else(|| below(root, crate::check::POLICY));
@@ -170,6 +211,43 @@ impl Running<'_> {
             tails.insert(name.clone(), tail);
         }
         self.tails = tails;
+        self.logs = Some(logs);
+    }
+
+    /// Listens where the policy says now.
+    fn listen(&mut self, poll: u64, send: Send<'_>) -> ControlFlow<()> {
+        let Sensors {
+            me, root, spool, ..
+        } = self.sensors;
+        let Some(logs) = &self.logs else {
+            return ControlFlow::Continue(());
+        };
+        if logs.listens().is_empty() && self.collector.is_none() {
+            return ControlFlow::Continue(());
+        }
+        if self.collector.is_none() {
+            match Collector::open(me, spool, &self.cursors) {
+                Ok(collector) => self.collector = Some(collector),
+                Err(why) if poll.is_multiple_of(QUIET) => {
+                    for listen in logs.listens() {
+                        let of = Watched::Source(listen.name.clone());
+                        blind(me, of, why.clone(), send)?;
+                    }
+                }
+                Err(_) => {} // because it was told, and is told again
+            }
+        }
+        if let Some(collector) = &mut self.collector {
+            collector.listen(logs, &|file| below(root, file));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn collect(&mut self, send: Send<'_>) -> ControlFlow<()> {
+        let Some(collector) = &mut self.collector else {
+            return ControlFlow::Continue(());
+        };
+        collector.collect(&mut |Batch { sensed, cursors }| send(Word::Together { sensed, cursors }))
     }
 
     fn logs(&mut self, poll: u64, send: Send<'_>) -> ControlFlow<()> {
@@ -285,7 +363,10 @@ impl Running<'_> {
         let feed = any_feed(&self.sensors.root);
         let mut trouble = None;
         let mut planted = 0;
-        for mut probe in plantable(!self.tails.is_empty(), feed.as_ref()) {
+        for mut probe in plantable(
+            !self.tails.is_empty() || self.collector.is_some(),
+            feed.as_ref(),
+        ) {
             match self.prove_one(&mut *probe, send) {
                 ControlFlow::Continue(Ok(())) => planted += 1,
                 ControlFlow::Continue(Err(why)) => trouble = Some(why),

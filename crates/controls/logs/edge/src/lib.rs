@@ -1,21 +1,30 @@
 //! The world side of logs: reads files once or follows them through rotation, plants the nonce line.
 #![expect(clippy::disallowed_methods, reason = "edge")]
 
+pub mod collect;
+pub mod decode;
 mod file;
 mod follow;
 mod lines;
+pub mod listen;
 mod open;
 mod place;
 mod prove;
+mod senders;
+pub mod sequence;
+mod shapes;
 mod siblings;
+pub mod spool;
 pub mod syslog;
 mod tail;
 mod voice;
 
+pub use collect::{Batch, Collector, SPOOL};
 pub use file::LogFile;
 pub use lines::{Lines, MAX_LINE_BYTES, escape, unescape};
 pub use open::MAX_POLL_BYTES;
 pub use place::{FINGERPRINT_BYTES, SEAM_BYTES};
 pub use prove::NonceLine;
+pub use shapes::{MAP_BYTES, MAX_SHAPES, Shapes};
 pub use siblings::MAX_SIBLINGS;
 pub use tail::Tail;
