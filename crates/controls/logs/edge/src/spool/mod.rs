@@ -15,6 +15,8 @@
 mod folder;
 mod read;
 pub mod segment;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
