@@ -478,6 +478,38 @@ mod tests {
     }
 
     #[test]
+    fn what_was_vacuumed_between_two_looks_is_a_gap() {
+        let directory = Some(PathBuf::from("/var/log/journal"));
+        let mut journal = Journal::new("h".into(), "j".into(), directory);
+        let mut lost = Vec::new();
+        // `ab` and `cd` are two journalds, each with numbers of its own.
+        for (writer, number) in [
+            ("ab", 1),
+            ("ab", 2),
+            ("ab", 7),
+            ("cd", 9),
+            ("ab", 8),
+            ("cd", 11),
+        ] {
+            let line = format!(
+                r#"{{"__CURSOR":"s={writer};i={number:x}","__REALTIME_TIMESTAMP":"170000000{number:02}00000","MESSAGE":"x"}}"#
+            );
+            let flow = journal.entry(line.as_bytes(), &mut Count::default(), &mut |sensed, _| {
+                if let Fact::Gap { lost: some, .. } = sensed.fact {
+                    lost.push((number, some));
+                }
+                ControlFlow::Continue(())
+            });
+            assert!(flow.is_continue());
+        }
+        assert_eq!(lost, [(7, Some(4)), (11, Some(1))]);
+        // The memory of it is part of the cursor.
+        let mut later = Journal::new("h".into(), "j".into(), journal.directory.clone());
+        later.resume(&journal.cursor().unwrap());
+        assert_eq!(later.memory.sequences, journal.memory.sequences);
+    }
+
+    #[test]
     fn newer_journals_say_their_number_themselves() {
         let line = br#"{"__CURSOR":"s=ab;i=1f","__SEQNUM":"99","__SEQNUM_ID":"cd","MESSAGE":"x"}"#;
         assert_eq!(
