@@ -38,7 +38,7 @@ pub struct Listen {
     /// Lumberjack version 2: Winlogbeat, Filebeat. Over TLS if there is a certificate.
     #[serde(default)]
     pub beats: Option<SocketAddr>,
-    /// A JSON object a line: NXLog's `om_tcp`, or `om_ssl` if there is a certificate.
+    /// A JSON object a line: `NXLog`'s `om_tcp`, or `om_ssl` if there is a certificate.
     #[serde(default)]
     pub json: Option<SocketAddr>,
     /// PEM file of the certificate and its chain.

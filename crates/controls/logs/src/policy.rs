@@ -66,10 +66,10 @@ impl Logs {
                 section.spool_bytes
             )));
         }
-        let mut names = BTreeSet::new();
+        let mut taken = BTreeSet::new();
         let mut named = |name: &SourceName, phrases: [&[String]; 2]| {
             check_phrases(name, phrases)?;
-            if names.insert(name.clone()) {
+            if taken.insert(name.clone()) {
                 return Ok(());
             }
             Err(PolicyError::new(format!(

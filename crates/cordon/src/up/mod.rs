@@ -111,7 +111,7 @@ fn run_whole(options: &Options, ready: &mut dyn FnMut(&str)) -> Result<Exit, Fau
         });
     let looking = looking.map_err(|error| Fault::new(&fault::NOT_STARTED, error))?;
     let exit = hub.run(&inbox, &mut |cursors| {
-        tell(durable.send(Note::Durable(cursors)))
+        tell(durable.send(Note::Durable(cursors)));
     });
     drop(inbox);
     telling.stop();

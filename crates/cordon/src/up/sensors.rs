@@ -12,7 +12,7 @@ use std::{
 };
 
 use cordon_logs::Logs;
-use cordon_logs_edge::{Batch, Collector, SPOOL, Tail};
+use cordon_logs_edge::{Batch, Collector, Journal, SPOOL, Tail};
 use cordon_model::{
     Blindness, Control, ControlName, Cursor, End, Fact, Host, Policy, Prove, Sense, Sensed,
     SourceName, Text, Watched, Withdrawn,
@@ -34,6 +34,9 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// Polls between two signs of life of what has nothing new.
 const QUIET: u64 = 30;
+
+/// Polls between two looks at journals: each opens all files of the journal.
+const JOURNALS: u64 = 5;
 
 /// Polls between two looks at packages.
 const PACKAGES: u64 = 60;
@@ -78,6 +81,7 @@ struct Running<'s> {
     sensors: &'s Sensors,
     cursors: BTreeMap<String, Cursor>,
     tails: BTreeMap<SourceName, Tail>,
+    journals: BTreeMap<SourceName, Journal>,
     /// Sources that cannot be read, and why: told when it changes, and now and then.
     blind: BTreeMap<SourceName, Blindness>,
     policy_written: Option<SystemTime>,
@@ -99,6 +103,7 @@ impl Sensors {
             sensors: self,
             cursors,
             tails,
+            journals: BTreeMap::new(),
             blind,
             policy_written: None,
             canary: None,
@@ -146,6 +151,9 @@ impl Running<'_> {
         self.logs(poll, send)?;
         self.canary(send)?;
         self.collect(send)?;
+        if poll.is_multiple_of(JOURNALS) {
+            self.journals(poll, send)?;
+        }
         if poll.is_multiple_of(PACKAGES) {
             self.packages(send)?;
         }
@@ -156,7 +164,7 @@ impl Running<'_> {
             let stage = cordon_watch::AGENT.into();
             self.says(Fact::Passed { stage, key }, send)?;
             let listening = self.collector.as_ref().map_or(0, Collector::listening);
-            let reading = self.tails.len() + listening;
+            let reading = self.tails.len() + self.journals.len() + listening;
             if reading > 0 {
                 let of = Watched::Control(ControlName::from(cordon_logs::SPEC.name));
                 self.pulse(of, reading, send)?;
@@ -211,7 +219,64 @@ impl Running<'_> {
             tails.insert(name.clone(), tail);
         }
         self.tails = tails;
+        let mut journals = BTreeMap::new();
+        for journal in logs.journals() {
+            let name = &journal.name;
+            let known = self.journals.remove(name);
+            let mut reader = known.unwrap_or_else(|| {
+                let mut reader = Journal::new(me.clone(), name.clone(), None);
+                if let Some(place) = self.cursors.get(&format!("journal:{name}")) {
+                    reader.resume(place);
+                }
+                reader
+            });
+            reader.directory = journal.directory.as_deref().map(|path| below(root, path));
+            reader.unit.clone_from(&journal.unit);
+            reader.errors.clone_from(&journal.errors);
+            journals.insert(name.clone(), reader);
+        }
+        self.journals = journals;
         self.logs = Some(logs);
+    }
+
+    /// Whether there is anything that a line could come from.
+    fn reads(&self) -> bool {
+        !self.tails.is_empty() || !self.journals.is_empty() || self.collector.is_some()
+    }
+
+    fn journals(&mut self, poll: u64, send: Send<'_>) -> ControlFlow<()> {
+        let mut journals = std::mem::take(&mut self.journals);
+        for (name, journal) in &mut journals {
+            let mut flow = ControlFlow::Continue(());
+            let end = journal.sense(None, &mut |sensed, cursor| {
+                let quiet = matches!(sensed.fact, Fact::Pulse { seen: 0, .. });
+                if quiet && !poll.is_multiple_of(QUIET) {
+                    return ControlFlow::Continue(());
+                }
+                let cursor = cursor.map(|cursor| (format!("journal:{name}"), cursor));
+                flow = send(Word::Sensed { sensed, cursor });
+                flow
+            });
+            flow?;
+            self.ended(name, end, poll, send)?;
+        }
+        self.journals = journals;
+        ControlFlow::Continue(())
+    }
+
+    /// Tells of a source that cannot be read: when that begins or changes, and now and then.
+    fn ended(&mut self, name: &SourceName, end: End, poll: u64, send: Send<'_>) -> ControlFlow<()> {
+        match end {
+            End::Finished { .. } | End::Stopped => drop(self.blind.remove(name)),
+            End::Blind { why } => {
+                let known = self.blind.insert(name.clone(), why.clone());
+                if known.as_ref() != Some(&why) || poll.is_multiple_of(PACKAGES) {
+                    let of = Watched::Source(name.clone());
+                    blind(&self.sensors.me, of, why, send)?;
+                }
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     /// Listens where the policy says now.
@@ -251,7 +316,8 @@ impl Running<'_> {
     }
 
     fn logs(&mut self, poll: u64, send: Send<'_>) -> ControlFlow<()> {
-        for (name, tail) in &mut self.tails {
+        let mut tails = std::mem::take(&mut self.tails);
+        for (name, tail) in &mut tails {
             let mut flow = ControlFlow::Continue(());
             let end = tail.poll(&mut |sensed, cursor| {
                 let quiet = matches!(sensed.fact, Fact::Pulse { seen: 0, .. });
@@ -263,17 +329,9 @@ impl Running<'_> {
                 flow
             });
             flow?;
-            match end {
-                End::Finished { .. } | End::Stopped => drop(self.blind.remove(name)),
-                End::Blind { why } => {
-                    let known = self.blind.insert(name.clone(), why.clone());
-                    if known.as_ref() != Some(&why) || poll.is_multiple_of(PACKAGES) {
-                        let of = Watched::Source(name.clone());
-                        blind(&self.sensors.me, of, why, send)?;
-                    }
-                }
-            }
+            self.ended(name, end, poll, send)?;
         }
+        self.tails = tails;
         ControlFlow::Continue(())
     }
 
@@ -363,10 +421,7 @@ impl Running<'_> {
         let feed = any_feed(&self.sensors.root);
         let mut trouble = None;
         let mut planted = 0;
-        for mut probe in plantable(
-            !self.tails.is_empty() || self.collector.is_some(),
-            feed.as_ref(),
-        ) {
+        for mut probe in plantable(self.reads(), feed.as_ref()) {
             match self.prove_one(&mut *probe, send) {
                 ControlFlow::Continue(Ok(())) => planted += 1,
                 ControlFlow::Continue(Err(why)) => trouble = Some(why),

@@ -326,29 +326,19 @@ impl Collector {
                 .or(refused)
                 .or(many);
             let known = self.blind.get(name);
-            match why {
-                Some(why) => {
-                    if known != Some(&why) || at.since(self.told.quiet) >= QUIET {
-                        let mend = (spool.as_ref() == Some(&why)).then(|| Text::new("df -h"));
-                        let why = Blindness {
-                            why: Text::new(&why),
-                            mend,
-                        };
-                        say(Fact::Blind { of: of(), why });
-                    }
-                    self.blind.insert(name.clone(), why);
+            let again = at.since(self.told.quiet) >= QUIET;
+            if let Some(why) = why {
+                if known != Some(&why) || again {
+                    let mend = (spool.as_ref() == Some(&why)).then(|| Text::new("df -h"));
+                    let why = Text::new(&why);
+                    let why = Blindness { why, mend };
+                    say(Fact::Blind { of: of(), why });
                 }
-                None => {
-                    let told = self.blind.remove(name).is_some();
-                    if told || noted.bad > 0 || at.since(self.told.quiet) >= QUIET {
-                        let (seen, errors) = (noted.bad, noted.bad);
-                        say(Fact::Pulse {
-                            of: of(),
-                            seen,
-                            errors,
-                        });
-                    }
-                }
+                self.blind.insert(name.clone(), why);
+            } else if self.blind.remove(name).is_some() || noted.bad > 0 || again {
+                let (seen, errors) = (noted.bad, noted.bad);
+                let of = of();
+                say(Fact::Pulse { of, seen, errors });
             }
         }
     }

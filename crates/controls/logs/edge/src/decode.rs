@@ -22,7 +22,7 @@ const MAX_SENDER_BYTES: usize = 100;
 /// Longest name of a sequence that is kept, in bytes.
 const MAX_CHANNEL_BYTES: usize = 100;
 
-/// NXLog's `SeverityValue`: 1 debug, 2 info, 3 warning, 4 error, 5 critical.
+/// `NXLog`'s `SeverityValue`: 1 debug, 2 info, 3 warning, 4 error, 5 critical.
 const NXLOG_ERROR: u64 = 4;
 
 /// What a message says.
@@ -175,7 +175,7 @@ fn beats(event: &Value, heard: &mut Heard<'_>, peer: IpAddr, at: Time) {
     }
 }
 
-/// A line as NXLog's `to_json()` writes it.
+/// A line as `NXLog`'s `to_json()` writes it.
 fn nxlog(event: &Value, heard: &mut Heard<'_>, peer: IpAddr, at: Time) {
     let text = |name: &str| event.get(name).and_then(Value::as_str);
     heard.sender = sender(text("Hostname").or_else(|| text("hostname")), peer);
@@ -266,12 +266,12 @@ mod tests {
         )
     }
 
-    fn numbered(channel: &str, number: u64, order: Order) -> Option<Numbered> {
-        Some(Numbered {
+    fn numbered(channel: &str, number: u64, order: Order) -> Numbered {
+        Numbered {
             channel: channel.to_owned(),
             number,
             order,
-        })
+        }
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
             ("router1", line, true)
         );
         assert_eq!(said.as_deref(), Some("2026-11-23T22:14:15Z"));
-        assert_eq!(number, self::numbered("", 29, Order::Loose));
+        assert_eq!(number, Some(self::numbered("", 29, Order::Loose)));
         let (sender, _, _, said, number) =
             heard(Kind::Stream, "no header [meta sequenceId=\"29\"]");
         assert_eq!((sender.as_str(), said, number), ("10.0.0.7", None, None));
@@ -306,7 +306,7 @@ mod tests {
         assert_eq!(text, "Security 4625: An account failed to log on.");
         assert!(is_error);
         assert!(said.unwrap().starts_with("2026-11-23T10:00:00"));
-        assert_eq!(number, self::numbered("Security", 41, Order::Strict));
+        assert_eq!(number, Some(self::numbered("Security", 41, Order::Strict)));
     }
 
     #[test]
@@ -315,7 +315,7 @@ mod tests {
             r#"{"message":"hi","host":"web1","log":{"offset":0,"file":{"path":"/l","inode":"7"}}}"#;
         let (sender, text, _, _, number) = heard(Kind::Beats, event);
         assert_eq!((sender.as_str(), text.as_str()), ("web1", "hi"));
-        assert_eq!(number, self::numbered("7 /l", 1, Order::Rising));
+        assert_eq!(number, Some(self::numbered("7 /l", 1, Order::Rising)));
     }
 
     #[test]
@@ -329,7 +329,7 @@ mod tests {
         );
         assert!(is_error);
         assert_eq!(said.as_deref(), Some("2026-11-23T10:00:00Z"));
-        assert_eq!(number, self::numbered("System", 9, Order::Strict));
+        assert_eq!(number, Some(self::numbered("System", 9, Order::Strict)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod collect;
 pub mod decode;
 mod file;
 mod follow;
+pub mod journal;
 mod lines;
 pub mod listen;
 mod open;
@@ -21,6 +22,7 @@ mod voice;
 
 pub use collect::{Batch, Collector, SPOOL};
 pub use file::LogFile;
+pub use journal::Journal;
 pub use lines::{Lines, MAX_LINE_BYTES, escape, unescape};
 pub use open::MAX_POLL_BYTES;
 pub use place::{FINGERPRINT_BYTES, SEAM_BYTES};

@@ -124,7 +124,7 @@ impl Senders {
         if self.slots.len() < self.limit {
             let used: std::collections::BTreeSet<u32> =
                 self.slots.values().map(|one| one.slot).collect();
-            return (0..).find(|slot| !used.contains(slot));
+            return (0..u32::MAX).find(|slot| !used.contains(slot));
         }
         let oldest = self.slots.values().min_by_key(|one| one.memory.heard)?;
         if at.since(oldest.memory.heard) < FORGOTTEN {

@@ -150,17 +150,18 @@ impl Sequence {
 
     /// How many numbers will not come any more, as it seems at `at`.
     pub fn overdue(&mut self, at: Time) -> u64 {
-        let (last, mut lost) = (self.last, 0);
+        let last = self.last;
+        let mut missing = 0;
         self.holes.retain(|(from, to, since)| {
             let waits = ahead(*to, last) <= LATE_BY && at.since(*since) < LATE;
-            lost += if waits { 0 } else { to - from + 1 };
+            missing += if waits { 0 } else { to - from + 1 };
             waits
         });
         while self.holes.len() > MAX_HOLES {
             let (from, to, _) = self.holes.remove(0);
-            lost += to - from + 1;
+            missing += to - from + 1;
         }
-        lost
+        missing
     }
 
     /// Whether something may still come late.

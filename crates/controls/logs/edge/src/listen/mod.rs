@@ -202,7 +202,7 @@ impl Listener {
             match opened {
                 Ok(socket) => drop(self.sockets.insert(place, socket)),
                 Err(error) => {
-                    self.trouble = Some(format!("{address} cannot be listened at: {error}"))
+                    self.trouble = Some(format!("{address} cannot be listened at: {error}"));
                 }
             }
         }

@@ -28,7 +28,7 @@ use super::{
 const MAX_CONNECTIONS: usize = 768;
 
 /// How long a connection must have said nothing whole to be ended for the sake of another.
-const STALE: Duration = Duration::from_secs(60);
+const STALE: Duration = Duration::from_mins(1);
 
 /// How long a connection may say nothing at all.
 const MAX_IDLE: Duration = Duration::from_hours(2);
@@ -104,9 +104,7 @@ impl Connections {
             let heard = |connection: &Connection| connection.heard.load(Ordering::Relaxed);
             let oldest = open.iter().min_by_key(|(_, connection)| heard(connection));
             let oldest = oldest.filter(|(_, one)| heard(one) + stale <= self.millis());
-            let Some(number) = oldest.map(|(number, _)| *number) else {
-                return None;
-            };
+            let number = oldest.map(|(number, _)| *number)?;
             if let Some(connection) = open.remove(&number) {
                 drop(connection.stream.shutdown(Shutdown::Both)); // an error means that it is closed
             }
@@ -215,12 +213,11 @@ fn begin(
     let ear = ear.clone();
     let thread = Builder::new().name("sender".into()).stack_size(STACK_BYTES);
     let speak = move || {
-        let ended = speak(stream, speech, tls, &ear, &line);
-        match ended {
-            Ok(()) => {}
-            // Senders that come and go are no trouble; what they say is.
-            Err(error) if is_trouble(error.kind()) => ear.notes.complain(peer, &error),
-            Err(_) => {}
+        // Senders that come and go are no trouble; what they say may be.
+        if let Err(error) = speak(stream, speech, tls, &ear, &line)
+            && is_trouble(error.kind())
+        {
+            ear.notes.complain(peer, &error);
         }
     };
     thread.spawn(speak).map(drop)

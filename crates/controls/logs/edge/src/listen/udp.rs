@@ -106,7 +106,7 @@ pub(super) fn pause(wake: &UnixStream) {
 fn receive(
     socket: &UdpSocket,
     buffer: &mut [u8],
-    control: &mut Vec<u8>,
+    control: &mut [u8],
     batch: &mut Batch,
 ) -> nix::Result<Option<u32>> {
     let mut parts = [IoSliceMut::new(buffer)];

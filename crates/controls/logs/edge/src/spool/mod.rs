@@ -15,6 +15,8 @@
 mod folder;
 mod read;
 pub mod segment;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -309,8 +311,8 @@ impl Spool {
     /// Returns when the record `seq` outlives a power cut.
     pub fn sync(&self, seq: u64) -> Result<(), SpoolError> {
         let mut inner = self.lock();
-        while inner.safe.seq < seq || seq <= inner.doubtful {
-            if seq <= inner.doubtful {
+        while inner.safe.seq < seq || (1..=inner.doubtful).contains(&seq) {
+            if (1..=inner.doubtful).contains(&seq) {
                 return Err(self.failed(io::Error::other("it could not be synced")));
             }
             if inner.syncing {

@@ -52,6 +52,15 @@ enum Look {
     Damaged,
 }
 
+/// What follows a segment.
+enum Shift {
+    Nowhere,
+    /// Another; how many records are missing between, where that is known.
+    Next {
+        lost: Option<u64>,
+    },
+}
+
 impl Reader {
     pub(super) const fn new(spool: Spool, at: Position) -> Self {
         Self {
@@ -74,32 +83,24 @@ impl Reader {
                 (inner.safe, inner.sizes.get(&self.at.segment).copied())
             };
             let is_last = self.at.segment == safe.segment;
-            let Some(size) = size else {
-                // Gone, or not there yet.
-                match self.shift(false)? {
-                    Some(lost) if lost != Some(0) => return Ok(Seen::Skipped { lost }),
-                    Some(_) => continue,
-                    None => return Ok(Seen::End),
-                }
-            };
+            let size = size.unwrap_or(0); // 0: because it is gone, or not there yet
             let limit = if is_last { safe.offset.min(size) } else { size };
-            if self.at.offset >= limit {
-                match self.shift(false)? {
-                    Some(lost) if lost != Some(0) => return Ok(Seen::Skipped { lost }),
-                    Some(_) => continue,
-                    None => return Ok(Seen::End),
+            let damaged = if self.at.offset < limit {
+                match self.look(limit)? {
+                    Look::Found(length) => return Ok(self.hand_out(length)),
+                    Look::Short | Look::Damaged => true, // what is safe is whole: this was torn
                 }
-            }
-            match self.look(limit)? {
-                Look::Found(length) => return Ok(self.hand_out(length)),
-                // What is safe is whole: something at the end of the file was torn.
-                Look::Short | Look::Damaged => match self.shift(true)? {
-                    Some(lost) => return Ok(Seen::Skipped { lost }),
-                    None => {
-                        self.at.offset = limit;
-                        return Ok(Seen::Skipped { lost: None });
-                    }
-                },
+            } else {
+                false
+            };
+            match self.shift(damaged)? {
+                Shift::Next { lost: Some(0) } => {}
+                Shift::Next { lost } => return Ok(Seen::Skipped { lost }),
+                Shift::Nowhere if damaged => {
+                    self.at.offset = limit;
+                    return Ok(Seen::Skipped { lost: None });
+                }
+                Shift::Nowhere => return Ok(Seen::End),
             }
         }
     }
@@ -170,9 +171,8 @@ impl Reader {
         }
     }
 
-    /// Goes on to the next segment; how many records are missing between, where that is known. None
-    /// where there is no next one.
-    fn shift(&mut self, damaged: bool) -> io::Result<Option<Option<u64>>> {
+    /// Goes on to the next segment.
+    fn shift(&mut self, damaged: bool) -> io::Result<Shift> {
         let next = {
             let inner = self.spool.lock();
             let after = inner.sizes.range(self.at.segment + 1..);
@@ -182,7 +182,7 @@ impl Reader {
                 .find(|number| *number <= inner.safe.segment)
         };
         let Some(next) = next else {
-            return Ok(None);
+            return Ok(Shift::Nowhere);
         };
         let file = self.spool.shared.folder.read(next)?;
         let mut head = [0; HEAD_BYTES];
@@ -200,11 +200,9 @@ impl Reader {
             }),
         };
         self.open = None;
-        Ok(Some(match lost {
-            // The end of a segment was torn: how many records that were is not known.
-            Some(0) if damaged => None,
-            lost => lost,
-        }))
+        // The end of a segment was torn: how many records that were is not known.
+        let lost = lost.filter(|lost| *lost > 0 || !damaged);
+        Ok(Shift::Next { lost })
     }
 }
 
@@ -236,11 +234,11 @@ pub(super) fn last_record(
                 }
                 Parsed::Damaged => return Ok(last),
                 Parsed::Partial => {
-                    let had = buffer.len();
-                    buffer.resize(had + CHUNK_BYTES, 0);
-                    let room = buffer.get_mut(had..).unwrap_or_default(); // default: because it was just made
-                    let got = file.read_at(room, at + had as u64)?;
-                    buffer.truncate(had + got);
+                    let filled = buffer.len();
+                    buffer.resize(filled + CHUNK_BYTES, 0);
+                    let room = buffer.get_mut(filled..).unwrap_or_default(); // default: because it was just made
+                    let got = file.read_at(room, at + filled as u64)?;
+                    buffer.truncate(filled + got);
                     if got == 0 {
                         return Ok(last);
                     }
