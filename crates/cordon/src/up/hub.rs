@@ -15,15 +15,15 @@ use std::{
 
 use arc_swap::ArcSwap;
 use cordon_console::Board;
-use cordon_engine::{Batch, Engine, Outcome, Said};
+use cordon_engine::{Engine, Outcome, Said};
 use cordon_model::{
     Blindness, ControlName, Cursor, Epoch, Fact, Host, Key, Policy, Sensed, SetName, Severity,
     Span, Spec, Text, Time, Watched,
 };
 use cordon_patch::Feed;
 use cordon_patch_edge::{LISTS, security_indexes};
-use cordon_store::{HistoryRow, OutboxRow, StateStore, StoreError, Ticket};
-use cordon_tell::{Alerts, Letter};
+use cordon_store::{StateStore, StoreError, Ticket};
+use cordon_tell::Alerts;
 
 use super::{
     frames::Word,

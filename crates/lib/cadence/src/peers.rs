@@ -49,7 +49,10 @@ impl Recent {
 
     /// Ticks in this hour so far and the six before it.
     pub fn count(&self, now: i64) -> u32 {
-        self.hours_at(now).iter().map(|count| u32::from(*count)).sum()
+        self.hours_at(now)
+            .iter()
+            .map(|count| u32::from(*count))
+            .sum()
     }
 
     /// How it did lately, against what was learned of it.
@@ -74,7 +77,9 @@ impl Recent {
     /// The hours' counts when it is `now`.
     fn hours_at(&self, now: i64) -> [u8; HOURS] {
         let mut counts = [0; HOURS];
-        let ago = now.div_euclid(HOUR).saturating_sub(self.minute.div_euclid(60));
+        let ago = now
+            .div_euclid(HOUR)
+            .saturating_sub(self.minute.div_euclid(60));
         let ago = usize::try_from(ago.max(0)).unwrap_or(HOURS).min(HOURS);
         for (to, from) in counts.iter_mut().skip(ago).zip(self.hours) {
             *to = from;
@@ -115,7 +120,10 @@ fn median(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
         .collect();
     ratios.sort_by(f64::total_cmp);
     let middle = ratios.len() / 2;
-    match (ratios.get(middle), middle.checked_sub(1).and_then(|below| ratios.get(below))) {
+    match (
+        ratios.get(middle),
+        middle.checked_sub(1).and_then(|below| ratios.get(below)),
+    ) {
         (Some(upper), Some(lower)) if ratios.len() % 2 == 0 => f64::midpoint(*upper, *lower),
         (Some(upper), _) => *upper,
         (None, _) => 1.0,
