@@ -28,6 +28,9 @@ const CAME_FOR: Span = Span::hours(2);
 const LEAST_COUNTED: u64 = 30;
 const SURE: f64 = 0.999;
 
+/// Between two words on how many are unaccounted: a busy server would fill the history with one's count.
+const AGAIN: Span = Span::minutes(1);
+
 type Say<'s> = &'s mut dyn FnMut(Verdict);
 
 /// What is known of one pair.
@@ -53,6 +56,9 @@ pub(crate) struct Book {
     lost_at: Option<Time>,
     /// Whether too small a share arrives.
     short: bool,
+    /// When it was last said how many are unaccounted, and whether it is another number now.
+    told: Option<Time>,
+    stale: bool,
 }
 
 /// How one pair stands: what a page shows.
@@ -185,7 +191,7 @@ fn hear(
     }
     let late = to.is_some_and(|seen| book.second(pair, &seen, event.at));
     if late {
-        book.tell((name, pair), event.at, say);
+        book.report((name, pair), event.at, say);
     }
     let due = book.due(pair);
     memory.due = [memory.due, due].into_iter().flatten().min();
@@ -200,8 +206,9 @@ fn tick(watch: &Watch, memory: &mut Memory<State>, at: Time, say: Say<'_>) {
         let Some(book) = memory.books.get_mut(name) else {
             continue;
         };
-        if book.review(pair, at) {
-            book.tell((name, pair), at, say);
+        let news = book.review(pair, at);
+        if news || book.stale {
+            book.report((name, pair), at, say);
         }
         if pair.ratio.is_some() {
             book.weigh((name, pair), say);
@@ -288,7 +295,20 @@ impl Book {
             .ratio
             .and(self.last_from)
             .map(|last| last + pair.within);
-        [open, note, weigh].into_iter().flatten().min()
+        let again = self.told.filter(|_| self.stale).map(|told| told + AGAIN);
+        [open, note, weigh, again].into_iter().flatten().min()
+    }
+
+    /// Says how many are unaccounted, unless that was said just now: then a little later.
+    fn report(&mut self, of: (&PairName, &Pair), at: Time, say: Say<'_>) {
+        let soon = self.told.is_some_and(|told| at < told + AGAIN);
+        if soon && !self.lost.is_empty() {
+            self.stale = true;
+            return;
+        }
+        self.stale = false;
+        self.told = (!self.lost.is_empty()).then_some(at);
+        self.tell(of, at, say);
     }
 
     fn tell(&self, (name, pair): (&PairName, &Pair), at: Time, say: Say<'_>) {

@@ -7,6 +7,7 @@ use cordon_model::{
 
 use crate::{
     Watch,
+    habit::{Learned, paces},
     rules::{
         BLIND, EMPTY, GAP, LOST, MISSED, REFUSED, SICK, SILENT, STALE, STEPPED, WITHHELD_PULSE,
     },
@@ -44,17 +45,25 @@ pub(crate) fn judge(watch: &Watch, memory: &mut Memory<State>, event: &Event, sa
             let entry = here.entry(memory, of);
             entry.invented = invented;
             here.pulse(entry, of, (*seen, *errors), event.said, say);
-            here.review(memory, of, say);
+            here.review(memory, of, None, say);
         }
         Fact::Blind { of, why } => here.blind(memory, of, why, say),
         Fact::Gap { of, from, to, lost } => {
-            here.entry(memory, of).gap_until = Some(here.at + TOLD_FOR);
+            let entry = here.entry(memory, of);
+            entry.gap_until = Some(here.at + TOLD_FOR);
+            entry.missed = Some((here.at, *lost));
             let lost = lost.map_or_else(|| "unknown".to_owned(), |lost| lost.to_string());
             let finding = here.finding(&GAP, of).with("from", from.to_string());
             say(Verdict::Find(
                 finding.with("to", to.to_string()).with("lost", lost),
             ));
-            here.review(memory, of, say);
+            here.review(memory, of, None, say);
+        }
+        Fact::Learned { of, cadence } => {
+            let entry = here.entry(memory, of);
+            let last = entry.last(of);
+            entry.habit.learn(Learned::read(cadence), last);
+            here.review(memory, of, None, say);
         }
         Fact::Planted(planting) => {
             memory.waiting.push(planting.clone());
@@ -95,6 +104,9 @@ impl Here<'_> {
             entry.event = said.or(entry.event);
         } else if seen > 0 {
             entry.event = Some(said.unwrap_or(self.at).min(self.at)).max(entry.event);
+            if matches!(of, Watched::Source(_)) {
+                entry.habit.hear(self.at);
+            }
         }
         if entry.blind.take().is_some() {
             say(Verdict::Clear(self.key(&BLIND, of)));
@@ -131,7 +143,7 @@ impl Here<'_> {
             finding = finding.with("mend", mend);
         }
         say(Verdict::Find(finding));
-        self.review(memory, of, say);
+        self.review(memory, of, None, say);
     }
 
     fn proven(&self, memory: &mut State, planting: &Planting, say: Say<'_>) {
@@ -180,6 +192,7 @@ impl Here<'_> {
             entry.pulsed = entry.pulsed.map(|at| at + forward);
             entry.event = entry.event.map(|at| at + forward);
             entry.share.shift(forward);
+            entry.habit.shift(forward);
         }
         for planting in &mut memory.waiting {
             planting.until = planting.until + forward;
@@ -210,8 +223,10 @@ impl Here<'_> {
         memory.enrolled = true;
         memory.due = None;
         let all: Vec<Watched> = memory.entries.keys().cloned().collect();
+        let paces = paces(&memory.entries, self.at);
         for of in &all {
-            self.review(memory, of, say);
+            let pace = paces.get(of).copied().unwrap_or(1.0);
+            self.review(memory, of, Some(pace), say);
         }
         self.overdue_probes(memory, say);
         match memory.stepped_until {
@@ -243,8 +258,9 @@ impl Here<'_> {
         }
     }
 
-    /// What time alone says of one entry, and when it will say more.
-    fn review(&self, memory: &mut State, of: &Watched, say: Say<'_>) {
+    /// What time alone says of one entry, and when it will say more. Learned silence is judged only where it
+    /// is known at which `pace` the others go.
+    fn review(&self, memory: &mut State, of: &Watched, pace: Option<f64>, say: Say<'_>) {
         let Some(entry) = memory.entries.get_mut(of) else {
             return;
         };
@@ -257,21 +273,20 @@ impl Here<'_> {
         if let Some(deadline) = deadline {
             let last = entry.last(of);
             let silent = self.at >= last + deadline;
-            let heard = entry.pulsed.or(entry.event).is_some();
-            let last_told = || {
-                if heard {
-                    last.to_string()
-                } else {
-                    "never".to_owned()
-                }
-            };
-            let told = |finding: Finding| {
-                finding
-                    .with("last", last_told())
-                    .with("deadline", deadline.to_string())
-            };
-            self.turn(entry, of, (Wrong::Silent, silent), say, told);
+            self.silence(entry, of, (silent, deadline), say);
             due = earlier(due, (!silent).then(|| last + deadline));
+        } else if let Some(pace) = pace {
+            if let Some((silent, alarm, again)) = entry.habit.judge(self.at, pace) {
+                let waited = alarm.since(entry.last(of));
+                self.silence(entry, of, (silent, waited), say);
+                due = earlier(due, again);
+            }
+        } else {
+            let heard = entry.pulsed == Some(self.at) && entry.event.is_some();
+            if heard && entry.habit.look_at().is_some_and(|alarm| alarm > self.at) {
+                self.silence(entry, of, (false, Span::default()), say);
+            }
+            due = earlier(due, entry.habit.look_at().map(|alarm| alarm.max(self.at)));
         }
         if let (Watched::Feed(_), Some(dated)) = (of, entry.event) {
             let limit = self.watch.limits.feed_age;
@@ -289,6 +304,27 @@ impl Here<'_> {
             say(Verdict::Clear(self.key(&GAP, of)));
         }
         memory.due = earlier(memory.due, earlier(due, entry.gap_until));
+    }
+
+    fn silence(
+        &self,
+        entry: &mut Entry,
+        of: &Watched,
+        (silent, deadline): (bool, Span),
+        say: Say<'_>,
+    ) {
+        let heard = entry.pulsed.or(entry.event).is_some();
+        let last = if heard {
+            entry.last(of).to_string()
+        } else {
+            "never".to_owned()
+        };
+        let told = |finding: Finding| {
+            finding
+                .with("last", last)
+                .with("deadline", deadline.to_string())
+        };
+        self.turn(entry, of, (Wrong::Silent, silent), say, told);
     }
 
     /// Says that a condition began or ended, once.

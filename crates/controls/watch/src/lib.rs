@@ -9,6 +9,7 @@
 
 mod book;
 mod expect;
+mod habit;
 mod judge;
 mod outlook;
 mod pair;

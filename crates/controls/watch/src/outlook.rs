@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cordon_model::{Blindness, Standing, Time, Watched};
+use cordon_model::{Blindness, Standing, Text, Time, Watched};
 
 use crate::{Account, State, Watch, book::Book, state::Wrong};
 
@@ -17,6 +17,14 @@ pub struct Outlook {
     pub proven: Option<Time>,
     /// Why it cannot look.
     pub blind: Option<Blindness>,
+    /// When it is due, as far as that was learned, and when its silence is an alarm.
+    pub expected: Option<Time>,
+    /// See [`Outlook::expected`].
+    pub alarm: Option<Time>,
+    /// Why its silence cannot be judged.
+    pub unjudged: Option<Text>,
+    /// When it last missed something, and how much, if that is known.
+    pub missed: Option<(Time, Option<u64>)>,
     /// Things seen in the running window, and errors among them.
     pub seen: (u64, u64),
 }
@@ -60,6 +68,8 @@ impl Watch {
                 _ => entry.pulsed,
             };
             let (blind, seen) = (entry.blind.clone(), entry.share.totals());
+            let (expected, alarm) = entry.habit.due();
+            let (unjudged, missed) = (entry.habit.unjudged().cloned(), entry.missed);
             all.insert(
                 of.clone(),
                 Outlook {
@@ -67,6 +77,10 @@ impl Watch {
                     last,
                     proven,
                     blind,
+                    expected,
+                    alarm,
+                    unjudged,
+                    missed,
                     seen,
                 },
             );

@@ -151,6 +151,7 @@ pub const SPEC: Spec = Spec {
         FactKind::Log,
         FactKind::Package,
         FactKind::Passed,
+        FactKind::Learned,
     ],
     rules: &[
         SILENT,

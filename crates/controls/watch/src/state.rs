@@ -7,7 +7,7 @@ use cordon_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::book::Book;
+use crate::{book::Book, habit::Habit};
 
 /// Errors are counted over the running quarter of an hour and the one before.
 const WINDOW: Span = Span::minutes(15);
@@ -34,10 +34,40 @@ pub struct State {
     pub(crate) books: BTreeMap<PairName, Book>,
 }
 
+/// An entry as version 1 wrote it: nothing was learned, and no loss was remembered.
+#[derive(Deserialize)]
+struct FirstEntry {
+    since: Time,
+    pulsed: Option<Time>,
+    event: Option<Time>,
+    share: Share,
+    blind: Option<Blindness>,
+    gap_until: Option<Time>,
+    invented: bool,
+    wrong: BTreeSet<Wrong>,
+}
+
+impl From<FirstEntry> for Entry {
+    fn from(first: FirstEntry) -> Self {
+        Self {
+            since: first.since,
+            pulsed: first.pulsed,
+            event: first.event,
+            share: first.share,
+            blind: first.blind,
+            gap_until: first.gap_until,
+            invented: first.invented,
+            wrong: first.wrong,
+            habit: Habit::default(),
+            missed: None,
+        }
+    }
+}
+
 /// Memory as version 1 wrote it: without books.
 #[derive(Deserialize)]
 struct First {
-    entries: BTreeMap<Watched, Entry>,
+    entries: BTreeMap<Watched, FirstEntry>,
     waiting: Vec<Planting>,
     proofs: BTreeMap<ControlName, Time>,
     missed: BTreeSet<ControlName>,
@@ -59,8 +89,9 @@ pub(crate) fn migrate(from: u32, bytes: &[u8]) -> Result<State, Amnesia> {
     let first: First = postcard::from_bytes(bytes).map_err(|error| Amnesia {
         reason: error.to_string(),
     })?;
+    let entries = first.entries.into_iter();
     Ok(State {
-        entries: first.entries,
+        entries: entries.map(|(of, entry)| (of, entry.into())).collect(),
         waiting: first.waiting,
         proofs: first.proofs,
         missed: first.missed,
@@ -89,6 +120,10 @@ pub(crate) struct Entry {
     pub(crate) invented: bool,
     /// What is wrong with it, and told.
     pub(crate) wrong: BTreeSet<Wrong>,
+    /// When it speaks, as far as that was learned.
+    pub(crate) habit: Habit,
+    /// When it last missed something, and how much, if that is known.
+    pub(crate) missed: Option<(Time, Option<u64>)>,
 }
 
 /// A lasting condition of one entry.
@@ -119,6 +154,8 @@ impl Entry {
             gap_until: None,
             invented: false,
             wrong: BTreeSet::new(),
+            habit: Habit::default(),
+            missed: None,
         }
     }
 

@@ -8,25 +8,28 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
     time::{Duration, Instant, SystemTime},
 };
 
 use arc_swap::ArcSwap;
 use cordon_console::Board;
-use cordon_engine::{Batch, Engine, Outcome, Said};
+use cordon_engine::{Engine, Outcome, Said};
 use cordon_model::{
     Blindness, ControlName, Cursor, Epoch, Fact, Host, Key, Policy, Sensed, SetName, Severity,
     Span, Spec, Text, Time, Watched,
 };
 use cordon_patch::Feed;
 use cordon_patch_edge::{LISTS, security_indexes};
-use cordon_store::{HistoryRow, OutboxRow, StateStore, StoreError, Ticket};
-use cordon_tell::{Alerts, Letter};
+use cordon_store::{StateStore, StoreError, Ticket};
+use cordon_tell::Alerts;
 
 use super::{
     frames::Word,
+    held::Held,
+    hours::{Hours, hour_of},
+    learn::Learning,
     rows,
     tell::{Beat, Teller},
     view,
@@ -68,9 +71,6 @@ const MAX_TAKEN: usize = 4096;
 /// only so much room.
 const MAX_UNCOMMITTED: usize = 32_768;
 
-/// Most lines of history held while the store takes none. What is beyond is counted and told.
-const MAX_HELD: usize = 10_000;
-
 /// What reaches the main loop.
 pub enum Input {
     /// From the sensors.
@@ -106,6 +106,7 @@ pub struct Hub {
     /// How bad people last heard each finding to be.
     told: BTreeMap<Key, Severity>,
     beat: Arc<Beat>,
+    hours: Hours,
     board: Board,
     /// The last durable commit.
     durable: u64,
@@ -119,20 +120,6 @@ pub struct Hub {
     specs: Vec<&'static Spec>,
     /// Both clocks at the last tick.
     clocks: (Instant, Time),
-}
-
-#[derive(Default)]
-struct Held {
-    batch: Option<Batch>,
-    cursors: BTreeMap<String, Cursor>,
-    said: Vec<HistoryRow>,
-    outbox: Vec<OutboxRow>,
-    /// Lines of history that were not kept.
-    dropped: u64,
-    /// Whether people must hear of it at once.
-    news: bool,
-    /// Facts since the last commit.
-    facts: usize,
 }
 
 /// Who is told which places are durable.
@@ -167,12 +154,16 @@ impl Hub {
         let alerts = Alerts::read(&policy).map_err(|error| refused(&error))?;
         let me = places.me.clone();
         let engine = Engine::load(me, CONTROLS, &policy, &snapshot).map_err(|e| refused(&e))?;
+        let mut hours = Hours::default();
+        let running = store.hours(hour_of(clock::now()));
+        hours.resume(running.map_err(|error| lost(&error))?);
         let findings = engine.findings();
         let told = findings.map(|(key, entry)| (key.clone(), entry.finding.severity));
         Ok(Self {
             told: told.collect(),
             alerts: Arc::new(ArcSwap::from_pointee(alerts)),
             beat: Arc::new(Beat::new()),
+            hours,
             specs: engine.specs().to_vec(),
             clocks: (Instant::now(), clock::now()),
             durable: loaded.seq(),
@@ -200,6 +191,11 @@ impl Hub {
             me: self.places.me.clone(),
             beat: Arc::clone(&self.beat),
         }
+    }
+
+    /// Starts whoever learns the cadence of sources.
+    pub(super) fn learn(&self, words: SyncSender<Input>) -> Result<Learning, Fault> {
+        Learning::start(Arc::clone(&self.store), self.places.me.clone(), words)
     }
 
     /// Where the sensors go on from.
@@ -288,6 +284,7 @@ impl Hub {
             });
         }
         self.step(Fact::Tick);
+        self.hours.tick(&self.places.me, self.engine.at());
     }
 
     /// What is older than [`KEPT`] goes. A store that refuses says so at the next commit as well.
@@ -338,6 +335,7 @@ impl Hub {
     }
 
     fn sense(&mut self, sensed: Sensed) {
+        self.hours.hear(&sensed, clock::now());
         let (held, told) = (&mut self.held, &mut self.told);
         let (watched, specs) = (&mut self.watched, &self.specs);
         let tells = self.alerts.load().tells_somebody();
@@ -476,13 +474,19 @@ impl Hub {
             None => batch,
         };
         self.held.news = false;
-        if batch.is_quiet() && self.held.said.is_empty() && self.held.cursors.is_empty() {
+        self.held.hours.extend(self.hours.take(&self.engine));
+        if batch.is_quiet()
+            && self.held.hours.is_empty()
+            && self.held.said.is_empty()
+            && self.held.cursors.is_empty()
+        {
             return;
         }
         let commit = rows::commit(&batch, self.durable, &self.held.cursors, &self.held.said);
         let done = match commit {
             Ok(mut commit) => {
                 commit.outbox.clone_from(&self.held.outbox);
+                commit.hours.clone_from(&self.held.hours);
                 let stored = self.store.commit(Arc::new(commit)).and_then(Ticket::wait);
                 stored.map_err(|error| self.refused(&error))
             }
@@ -498,6 +502,7 @@ impl Hub {
                 }
                 self.held.said.clear();
                 self.held.outbox.clear();
+                self.held.hours.clear();
                 if self.trouble.take().is_some() {
                     self.step(Fact::Pulse {
                         of: Watched::Hub,
@@ -566,27 +571,6 @@ impl Hub {
             Exit::Store
         } else {
             Exit::Nothing
-        }
-    }
-}
-
-impl Held {
-    fn tell(&mut self, letter: &Letter) {
-        match serde_json::to_vec(letter) {
-            Ok(body) if self.outbox.len() < MAX_HELD => {
-                let kind = "letter".to_owned();
-                self.outbox.push(OutboxRow { kind, body });
-            }
-            _ => self.dropped += 1,
-        }
-    }
-
-    fn say(&mut self, row: HistoryRow) {
-        self.news = true;
-        if self.said.len() < MAX_HELD {
-            self.said.push(row);
-        } else {
-            self.dropped += 1;
         }
     }
 }

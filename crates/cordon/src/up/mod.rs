@@ -4,7 +4,10 @@
 //! only looks; the hub (judging, store, console) runs as an unprivileged user and hears it over a pipe.
 
 pub mod frames;
+mod held;
+mod hours;
 pub mod hub;
+mod learn;
 mod rows;
 pub mod sensors;
 pub(crate) mod tell;
@@ -90,6 +93,7 @@ fn run_whole(options: &Options, ready: &mut dyn FnMut(&str)) -> Result<Exit, Fau
     let (words, inbox) = sync_channel(MAX_WAITING);
     let (stop, stopped) = channel();
     let telling = hub.teller().start(words.clone())?;
+    let learning = hub.learn(words.clone())?;
     let (to_hub, durable) = (words.clone(), stop.clone());
     on_signal(move || {
         tell(stop.send(Note::Stop));
@@ -115,6 +119,7 @@ fn run_whole(options: &Options, ready: &mut dyn FnMut(&str)) -> Result<Exit, Fau
     });
     drop(inbox);
     telling.stop();
+    learning.stop();
     if looking.join().is_err() {
         return Err(Fault::new(&fault::NOT_STARTED, "the sensors panicked"));
     }
@@ -205,6 +210,7 @@ pub fn run_hub(options: &Options) -> Result<Exit, Fault> {
     frames::write(&mut io::stdout().lock(), &begin).map_err(failed)?;
     let (words, inbox) = sync_channel(MAX_WAITING);
     let telling = hub.teller().start(words.clone())?;
+    let learning = hub.learn(words.clone())?;
     let hearing = thread::Builder::new()
         .name("ear".into())
         .spawn(move || hear(&words));
@@ -217,6 +223,7 @@ pub fn run_hub(options: &Options) -> Result<Exit, Fault> {
     drop(inbox);
     drop(hearing);
     telling.stop();
+    learning.stop();
     console
         .stop()
         .map_err(|error| Fault::new(&fault::CONSOLE, error))?;

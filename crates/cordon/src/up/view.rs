@@ -3,15 +3,18 @@
 use cordon_console as console;
 use cordon_engine::Engine;
 use cordon_logs::Logs;
-use cordon_model::{ShardKey, Span, Standing, Time, Value, Watched};
-use cordon_store::{HistoryRow, StateStore, StoreError};
+use cordon_model::{ShardKey, Span, Standing, Time, Value, Watched, count};
+use cordon_store::{HistoryRow, HourRow, StateStore, StoreError};
 use cordon_watch::{Account, Watch};
 
-use super::rows;
+use super::{hours::hour_of, rows};
 use crate::check::posture::{ControlLine, FindingLine, Posture, Todo, outlook};
 
 /// How long watch's own probe counts as proof that watch works: two plantings and a bit.
 const WATCHED_FOR: Span = Span::minutes(11);
+
+/// How far back the lines of each hour are drawn.
+const DRAWN: Span = Span::hours(23);
 
 /// Most lines of the last day that are shown.
 const MAX_MOMENTS: usize = 50;
@@ -40,15 +43,21 @@ pub(super) fn page(of: &Of<'_>) -> console::Page {
     let posture = Posture::of(engine, watched, &[]);
     let history = of.store.history(at - Span::days(1), MAX_MOMENTS * 20);
     let facts = of.store.facts();
-    let trouble = [history.as_ref().err(), facts.as_ref().err()]
-        .into_iter()
-        .flatten()
-        .next();
+    let hours = of.store.hours(hour_of(at - DRAWN));
+    let trouble = [
+        history.as_ref().err(),
+        facts.as_ref().err(),
+        hours.as_ref().err(),
+    ]
+    .into_iter()
+    .flatten()
+    .next();
     let trouble = of
         .trouble
         .map(str::to_owned)
         .or_else(|| trouble.map(StoreError::to_string));
     let facts = facts.ok(); // ok: because the error is on the page as trouble
+    let hours = hours.unwrap_or_default(); // default: because the error is on the page as trouble
     console::Page {
         at,
         host: posture.host.clone(),
@@ -64,7 +73,7 @@ pub(super) fn page(of: &Of<'_>) -> console::Page {
             .map(|line| lamp(line, engine))
             .collect(),
         accounts: accounts(engine),
-        sources: sources(engine),
+        sources: sources(engine, &hours),
         timeline: timeline(history.unwrap_or_default()), // default: because the error is on the page
         hub: console::Hub {
             store_bytes: facts.as_ref().map_or(0, |facts| facts.bytes),
@@ -108,7 +117,7 @@ fn lamp(line: &ControlLine, engine: &Engine) -> console::Lamp {
     }
 }
 
-fn sources(engine: &Engine) -> Vec<console::Source> {
+fn sources(engine: &Engine, of_hours: &[HourRow]) -> Vec<console::Source> {
     let Some(watch) = engine.control::<Watch>() else {
         return Vec::new();
     };
@@ -126,11 +135,11 @@ fn sources(engine: &Engine) -> Vec<console::Source> {
             state: outlook.standing,
             last_event: outlook.last,
             deadline: watch.deadline(&of, Some(me)),
-            expected: None,
-            alarm: None,
-            unjudged: None,
-            hours: Vec::new(),
-            lost: None,
+            expected: outlook.expected,
+            alarm: outlook.alarm,
+            unjudged: outlook.unjudged.as_ref().map(ToString::to_string),
+            hours: drawn(of_hours, me.as_str(), name.as_str(), engine.at()),
+            lost: outlook.missed.map(|missed| lost(missed, engine.at())),
             lines: reading.map_or(0, |reading| reading.lines),
             errors: reading.map_or(0, |reading| reading.errors),
             lines_per_hour: reading.and_then(cordon_logs::Reading::lines_per_hour),
@@ -141,6 +150,35 @@ fn sources(engine: &Engine) -> Vec<console::Source> {
     let fine = |source: &console::Source| !source.state.is_problem();
     all.sort_by(|a, b| (fine(a), &a.name).cmp(&(fine(b), &b.name)));
     all
+}
+
+/// Lines of each of the last hours, the oldest first; none where nothing was kept.
+fn drawn(rows: &[HourRow], host: &str, source: &str, at: Time) -> Vec<u64> {
+    let first = hour_of(at - DRAWN);
+    let mut hours = vec![0; usize::try_from(hour_of(at) - first).unwrap_or(0) + 1];
+    let mine = rows
+        .iter()
+        .filter(|row| row.host == host && row.source == source);
+    let mut any = false;
+    for row in mine {
+        let place = usize::try_from(row.hour.saturating_sub(first)).unwrap_or(usize::MAX);
+        if let Some(lines) = hours.get_mut(place) {
+            *lines += row.lines;
+            any = true;
+        }
+    }
+    if any { hours } else { Vec::new() }
+}
+
+/// `412 at 10:32 UTC`; bytes of a file, lines or messages of a sender that numbers them.
+fn lost((when, lost): (Time, Option<u64>), at: Time) -> String {
+    let much = lost.map_or_else(|| "an unknown amount".to_owned(), count);
+    let day = if when.day() == at.day() {
+        String::new()
+    } else {
+        format!("{} ", when.day())
+    };
+    format!("{much} at {day}{} UTC", when.hour_minute())
 }
 
 /// What must come out where it went in.

@@ -231,7 +231,8 @@ pub(crate) struct AccountRow {
     pub(crate) state: &'static str,
     pub(crate) tone: &'static str,
     pub(crate) glyph: Glyph,
-    pub(crate) told: String,
+    pub(crate) unaccounted: Option<String>,
+    pub(crate) lately: String,
     pub(crate) since: Option<When>,
     pub(crate) last: Option<When>,
     pub(crate) missing: String,
@@ -246,7 +247,9 @@ pub(crate) fn accounts(all: &[Account], now: Time, names: &mut Names) -> Rows<Ac
         state: account.state.plain(),
         tone: Tone::of(account.state).name(),
         glyph: Tone::of(account.state).glyph(),
-        told: told(account),
+        unaccounted: (account.unaccounted > 0)
+            .then(|| format!("{} unaccounted", count(account.unaccounted))),
+        lately: lately(account),
         since: account.since.map(|since| When::clock(since, now)),
         last: account.last.map(|last| When::ago(last, now)),
         missing: inert(&account.missing),
@@ -255,13 +258,13 @@ pub(crate) fn accounts(all: &[Account], now: Time, names: &mut Names) -> Rows<Ac
     })
 }
 
-/// `140 messages accepted, all accounted for`.
-fn told(account: &Account) -> String {
+/// `140 messages accepted lately, all accounted for`.
+fn lately(account: &Account) -> String {
     let recent = format!("{} {}", count(account.recent), inert(&account.passed));
     match (account.unaccounted, account.recent) {
         (0, 0) => format!("no {} in the last minutes", inert(&account.passed)),
         (0, _) => format!("{recent} lately, all accounted for"),
-        (lost, _) => format!("{} unaccounted; {recent} lately", count(lost)),
+        (_, _) => format!("of {recent} lately"),
     }
 }
 
