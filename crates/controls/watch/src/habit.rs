@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use cadence::{Cadence, Recent, Wait, pace};
+use cadence::{Cadence, Peer, Recent, Wait, pace};
 use cordon_model::{Span, Text, Time, Watched};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -133,16 +133,12 @@ impl Habit {
 
 /// How fast the clock of each office-shaped source runs at `at`, by what the others did in the last hours.
 pub(crate) fn paces(entries: &BTreeMap<Watched, Entry>, at: Time) -> BTreeMap<Watched, f64> {
-    let (from, until) = Recent::window(ms(at));
-    let peers: Vec<(&Watched, (u32, f64))> = entries
+    let peers: Vec<(&Watched, Peer)> = entries
         .iter()
         .filter_map(|(of, entry)| {
-            let cadence = entry
-                .habit
-                .cadence()
-                .filter(|cadence| cadence.is_office_shaped())?;
-            let seen = entry.habit.recent.count(ms(at));
-            Some((of, (seen, cadence.expected(from, until))))
+            let cadence = entry.habit.cadence();
+            let cadence = cadence.filter(|cadence| cadence.is_office_shaped())?;
+            Some((of, entry.habit.recent.against(cadence, ms(at))))
         })
         .collect();
     let of_others = |me: &Watched| {

@@ -169,3 +169,65 @@ pub(crate) fn clamp(pace: f64) -> f64 {
         pace.clamp(PACE.0, PACE.1)
     }
 }
+
+impl std::fmt::Display for Cadence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            week,
+            threshold,
+            due,
+            ticks,
+            days,
+            budget,
+            office,
+            ..
+        } = self;
+        let offset = week.offset() / crate::HOUR;
+        let office = u8::from(*office);
+        write!(
+            f,
+            "1 {} {offset} {threshold} {due} {ticks} {days} {budget} {office}",
+            week.text()
+        )
+    }
+}
+
+impl std::str::FromStr for Cadence {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let words: Vec<&str> = text.split(' ').collect();
+        let parsed = match words.as_slice() {
+            [
+                "1",
+                week,
+                offset,
+                threshold,
+                due,
+                ticks,
+                days,
+                budget,
+                office,
+            ] => (|| {
+                let offset: i64 = offset.parse().ok()?;
+                Some(Self {
+                    week: Week::parse(week, offset.checked_mul(crate::HOUR)?)?,
+                    threshold: threshold
+                        .parse()
+                        .ok()
+                        .filter(|z: &f64| z.is_finite() && *z > 0.0)?,
+                    due: due
+                        .parse()
+                        .ok()
+                        .filter(|z: &f64| z.is_finite() && *z > 0.0)?,
+                    ticks: ticks.parse().ok()?,
+                    days: days.parse().ok()?,
+                    budget: budget.parse().ok()?,
+                    office: *office == "1",
+                    baseline: None,
+                })
+            })(),
+            _ => None,
+        };
+        parsed.ok_or_else(|| "expected a cadence of version 1".to_owned())
+    }
+}
