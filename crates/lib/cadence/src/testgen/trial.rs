@@ -131,7 +131,7 @@ impl Site {
             .map(|(source, fitted)| {
                 let cadence = fitted.as_ref().ok()?; // ok: because who cannot be judged is no peer
                 let office = cadence.is_office_shaped();
-                office.then(|| told(source, cadence, &times))
+                told(source, cadence, &times).filter(|_| office)
             })
             .collect();
         let pace_of = |own: usize| {
@@ -237,7 +237,7 @@ impl Site {
             }
         }
         if std::env::var("SHOW").is_ok() { for a in &alarms {
-            let step = ((a.at - self.judged.0).div_euclid(STEP)) as usize;
+            let step = ((a.at - self.judged.0).div_euclid(STEP)).max(0) as usize;
             let day = (a.at - super::START) / DAY;
             let hol = self.holidays.iter().any(|h| (a.at - h) >= 0 && (a.at-h) < DAY);
             let aft = self.holidays.iter().any(|h| (a.at - h) >= DAY && (a.at-h) < 2*DAY);
@@ -254,14 +254,14 @@ impl Site {
 }
 
 /// How a source did against `cadence` at each of `times`.
-fn told(source: &Source, cadence: &Cadence, times: &[i64]) -> Vec<Peer> {
+fn told(source: &Source, cadence: &Cadence, times: &[i64]) -> Option<Vec<Peer>> {
     let mut recent = Recent::default();
-    let mut ticks = source.ticks.iter().peekable();
+    let mut ticks = source.ticks.iter().zip(&source.lines).peekable();
     times
         .iter()
         .map(|now| {
-            while let Some(tick) = ticks.next_if(|tick| *tick < now) {
-                recent.tick(*tick);
+            while let Some((tick, lines)) = ticks.next_if(|(tick, _)| *tick < now) {
+                recent.hear(*tick, *lines);
             }
             recent.against(cadence, *now)
         })
