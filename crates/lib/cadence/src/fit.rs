@@ -364,6 +364,7 @@ impl Crossed {
         if to_alarm > MOST_DAYS_TO_ALARM {
             return Err(NotYet::Rare { days: to_alarm });
         }
+        let out: Vec<(i64, i64)> = self.outages.iter().map(|out| (out.gap.from, out.gap.to)).collect();
         Ok(Cadence {
             week,
             threshold: short(threshold),
@@ -372,7 +373,7 @@ impl Crossed {
             days,
             budget: short(options.budget),
             office: false,
-            baseline: Baseline::new(history, options),
+            baseline: Baseline::new(history, options.offset, &out),
         })
     }
 
