@@ -9,6 +9,7 @@
 
 mod check;
 mod cli;
+mod collect;
 mod docs;
 mod engine;
 mod fuzz;

@@ -13,11 +13,11 @@ use std::{
 use crate::{Ran, folder};
 
 /// Longest time that anything here may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `cordon up`, ended by force when the test forgets it.
-struct Up {
-    child: Child,
+pub(crate) struct Up {
+    pub(crate) child: Child,
     address: String,
     cookie: String,
 }
@@ -30,14 +30,14 @@ impl Drop for Up {
 }
 
 /// As root the test becomes an ordinary user, so that all of it is one process.
-fn ordinary(command: &mut Command) {
+pub(crate) fn ordinary(command: &mut Command) {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     if status.contains("Uid:\t0\t") {
         command.uid(65534).gid(65534);
     }
 }
 
-fn system(test: &str) -> PathBuf {
+pub(crate) fn system(test: &str) -> PathBuf {
     // Below /tmp, because an ordinary user may not reach this project.
     let root = Path::new("/tmp").join(format!("cordon-up-{test}-{}", std::process::id()));
     drop(fs::remove_dir_all(&root));
@@ -72,7 +72,7 @@ fn system(test: &str) -> PathBuf {
     root
 }
 
-fn command(root: &Path) -> Command {
+pub(crate) fn command(root: &Path) -> Command {
     let mut command = Command::new(root.join("cordon"));
     command.args([
         "up",
@@ -88,13 +88,13 @@ fn command(root: &Path) -> Command {
 }
 
 impl Up {
-    fn start(root: &Path) -> Self {
+    pub(crate) fn start(root: &Path) -> Self {
         let mut command = command(root);
         ordinary(&mut command);
         Self::of(command)
     }
 
-    fn of(mut command: Command) -> Self {
+    pub(crate) fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap())
@@ -122,7 +122,7 @@ impl Up {
         up
     }
 
-    fn get(&self, path: &str) -> String {
+    pub(crate) fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let (address, cookie) = (&self.address, &self.cookie);
@@ -136,7 +136,7 @@ impl Up {
     }
 
     /// The first event of the live stream for which `done` holds: nothing is asked for again.
-    fn until(&self, done: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn until(&self, done: impl Fn(&str) -> bool) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let (address, cookie) = (&self.address, &self.cookie);
@@ -162,7 +162,7 @@ impl Up {
     }
 
     /// Ends it as a person or systemd does.
-    fn end(mut self, signal: &str) -> i32 {
+    pub(crate) fn end(mut self, signal: &str) -> i32 {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
