@@ -10,6 +10,7 @@
 mod alert;
 mod check;
 mod cli;
+mod collect;
 mod docs;
 mod engine;
 mod fuzz;

@@ -13,11 +13,11 @@ use std::{
 use crate::{Ran, folder};
 
 /// Longest time that anything here may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `cordon up`, ended by force when the test forgets it.
 pub(crate) struct Up {
-    child: Child,
+    pub(crate) child: Child,
     address: String,
     cookie: String,
 }
