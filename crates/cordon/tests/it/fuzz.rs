@@ -65,6 +65,21 @@ const TARGETS: &[(&str, Target)] = &[
         let policy = Policy::new(&String::from_utf8_lossy(bytes), 1);
         drop(cordon_engine::Engine::new("hub".into(), CONTROLS, &policy).map(|_| ()));
     }),
+    ("stage", |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        for line in text.lines() {
+            assert!(cordon_watch::keys(line).all(|key| line.contains(key)));
+        }
+    }),
+    ("cadence", |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        if let Ok(cadence) = text.trim_end().parse::<cadence::Cadence>() {
+            let last = 1_700_000_000_000;
+            let _: (Option<i64>, Option<i64>) =
+                (cadence.expected_by(last), cadence.alarm_at(last, 0.5));
+            assert_eq!(cadence.to_string().parse(), Ok(cadence), "{text:?}");
+        }
+    }),
     ("snapshot", |bytes| drop(Snapshot::from_bytes(bytes))),
 ];
 
