@@ -4,8 +4,18 @@ use std::fs;
 
 use cordon::CONTROLS;
 use cordon_engine::Snapshot;
-use cordon_logs_edge::{Lines, escape, syslog, unescape};
-use cordon_model::{Level, Policy, Time};
+use cordon_logs_edge::{
+    Lines,
+    decode::decode,
+    escape, journal,
+    listen::{
+        framing::{Framer, Framing},
+        lumberjack,
+    },
+    spool::segment::{self, Kind, Record},
+    syslog, unescape,
+};
+use cordon_model::{Level, Policy, SourceName, Time};
 
 use crate::root;
 
@@ -81,6 +91,51 @@ const TARGETS: &[(&str, Target)] = &[
         }
     }),
     ("snapshot", |bytes| drop(Snapshot::from_bytes(bytes))),
+    ("spool_segment", |bytes| {
+        let _first: Option<u64> = segment::read_head(bytes);
+        let mut rest = bytes.get(segment::HEAD_BYTES..).unwrap_or_default();
+        while let segment::Parsed::Whole(record, length) = segment::read(rest) {
+            let mut again = Vec::new();
+            assert!(segment::write(&record, &mut again));
+            assert_eq!(again.as_slice(), &rest[..length]);
+            rest = &rest[length..];
+        }
+    }),
+    ("lumberjack", |bytes| {
+        let mut from = bytes;
+        while let Ok(Some(_)) = lumberjack::read_window(&mut from, &mut |_| Ok(())) {}
+    }),
+    ("framing", |bytes| {
+        for framing in [Framing::Lines, Framing::Syslog] {
+            let split = |at_once: usize| {
+                let mut all = Vec::new();
+                let mut framer = Framer::new(framing);
+                let mut out = |message: &[u8], over: u64| all.push((message.to_vec(), over));
+                bytes
+                    .chunks(at_once)
+                    .for_each(|piece| framer.push(piece, &mut out));
+                framer.end(&mut out);
+                all
+            };
+            assert_eq!(split(1), split(usize::MAX), "in any pieces");
+        }
+    }),
+    ("journal_entry", |bytes| drop(journal::read_entry(bytes))),
+    ("message", |content| {
+        for kind in [Kind::Datagram, Kind::Stream, Kind::Beats, Kind::Json] {
+            let heard = decode(&Record {
+                seq: 1,
+                at: Time::from_millis(1_700_000_000_000),
+                kind,
+                listener: "x",
+                peer: [127, 0, 0, 1].into(),
+                over: 0,
+                content,
+            });
+            let name = format!("x/{}", heard.sender);
+            assert!(name.parse::<SourceName>().is_ok(), "{name:?}");
+        }
+    }),
 ];
 
 #[test]
