@@ -99,7 +99,7 @@ impl Reader {
 fn note(heard: &mut Heard, line: &str) {
     let number = line.split_once("number=").and_then(|(_, rest)| {
         let (number, dots) = rest.split_once(' ')?;
-        let whole = number.len() == 16 && dots.len() == 41;
+        let whole = number.len() == 16 && dots.len() == 37;
         number.parse().ok().filter(|_| whole)
     });
     match number {
