@@ -19,6 +19,7 @@ use cordon_model::Cursor;
 
 use crate::{
     open::{Open, Read, Round},
+    packed::Source,
     place::{self, Bookmark, Id, Place, time},
     siblings::{self, Sibling},
     voice::Count,
@@ -170,12 +171,18 @@ impl Follow {
     /// Finds the files of a cursor again.
     fn find(&mut self, path: &Path, bookmark: &Bookmark, beside: &[Sibling]) -> io::Result<()> {
         let mut among = beside.to_vec();
-        among.extend(siblings::live(path)?);
-        let held = |place: &Place| -> io::Result<Option<Open>> {
+        let live = siblings::live(path)?;
+        among.extend(live.clone());
+        let mut holes = Vec::new();
+        let mut held = |place: &Place| -> io::Result<Option<Open>> {
             let Some((one, file)) = siblings::holder(place, &among)? else {
                 return Ok(None);
             };
             let copied = one.id != place.id && one.path != path;
+            let cut = live.as_ref().is_some_and(|live| live.id == place.id);
+            if copied && cut {
+                holes.extend(between(place, &one));
+            }
             let mut open = Open::new(file, place.offset, copied)?;
             if let Some(open) = &mut open {
                 open.written = place.written; // what came beside it since then was not seen
@@ -184,13 +191,14 @@ impl Follow {
         };
         let prior = bookmark.prior.as_ref();
         let current = &bookmark.current;
-        let found = prior.map(held).transpose()?.flatten();
+        let found = prior.map(&mut held).transpose()?.flatten();
         let (open, gone) = if let Some(open) = held(current)? {
             (open, false)
         } else {
             let known: Vec<Id> = prior.iter().map(|prior| prior.id).collect();
             (oldest_or_log(path, beside, current.written, &known)?, true)
         };
+        self.gaps.extend(holes);
         if let (Some(prior), None) = (prior, &found)
             && prior.size > prior.offset
         {
@@ -214,7 +222,7 @@ impl Follow {
         };
         let newer = self.current.as_ref().map(Open::place);
         let about = prior.about()?;
-        if about.len() < prior.read {
+        if !prior.is_packed() && about.len() < prior.read {
             return Ok(Read::All); // whoever cuts a rotated file does not mean us
         }
         prior.note(&about);
@@ -258,7 +266,8 @@ impl Follow {
         if !current.is_whole()? {
             return self.recover(path, round);
         }
-        if current.read < place::SEAM_BYTES as u64
+        if !current.is_packed()
+            && current.read < place::SEAM_BYTES as u64
             && let Some(open) = copied_away(path, current, older.as_ref())?
         {
             self.current = Some(open);
@@ -275,14 +284,16 @@ impl Follow {
         };
         let beside = siblings::siblings(path)?;
         let place = current.place();
-        if let Some((_, file)) = siblings::copy(&place, &beside)?
+        if let Some((one, file)) = siblings::copy(&place, &beside)?
             && let Some(open) = Open::new(file, place.offset, true)?
         {
+            self.gaps.extend(between(&place, &one));
             self.current = Some(open);
             return Ok(ControlFlow::Continue(()));
         }
         let prior = self.prior.as_ref().map(Open::place);
-        let known: Vec<Id> = prior.iter().map(|prior| prior.id).collect();
+        let mut known: Vec<Id> = prior.iter().map(|prior| prior.id).collect();
+        known.extend(copies_of(current, &beside)?);
         let next = oldest_or_log(path, &beside, place.written, &known)?;
         let lost = place.size.saturating_sub(place.read);
         self.gaps
@@ -309,7 +320,10 @@ impl Follow {
         ];
         let mut beside = siblings::siblings(path)?;
         beside.retain(|one| one.is_generation() && Some(one.id) != live.as_ref().map(|l| l.id));
-        let mine = beside.iter().position(|one| one.id == current.id);
+        let mine = match beside.iter().position(|one| one.id == current.id) {
+            None => packed_position(&current.place(), &beside)?,
+            at => at,
+        };
         let (open, missing) = if let Some(at) = mine {
             let (_, newer) = beside.split_at(at + 1);
             let hole = beside.get(at).is_some_and(|one| one.misses(newer.first()));
@@ -352,7 +366,7 @@ impl Follow {
         } else {
             ControlFlow::Continue(())
         };
-        if missing {
+        if missing || current.is_broken() {
             self.gaps
                 .push_back(Gap::new(current.written, next.written, 0));
         }
@@ -387,11 +401,51 @@ fn copied_away(path: &Path, current: &Open, older: Option<&Place>) -> io::Result
     }
 }
 
+/// What may be missing between a copy and the cut of the file it was made of: whoever wrote in between
+/// wrote for nobody, and no trace tells how much. A log that was quiet before its copy was made is taken to
+/// have been quiet until the cut.
+fn between(place: &Place, copy: &Sibling) -> Option<Gap> {
+    let busy = copy.packed || copy.size > place.size;
+    busy.then(|| Gap::new(place.written, copy.written, 0))
+}
+
+/// The copies of less than was read of `current`: to read them would be to read it again.
+fn copies_of(current: &Open, beside: &[Sibling]) -> io::Result<Vec<Id>> {
+    let mut known = Vec::new();
+    for one in beside {
+        let fresh = one.is_generation() && one.id != current.id && !one.is_empty();
+        let size = if one.packed { u64::MAX } else { one.size };
+        if fresh
+            && (one.packed || one.size < current.read)
+            && let Some(file) = siblings::candidate(one)?
+            && current.begins(&file, size)?
+        {
+            known.push(one.id);
+        }
+    }
+    Ok(known)
+}
+
+/// Where the file of `place` lies among the generations, if it was packed meanwhile.
+fn packed_position(place: &Place, beside: &[Sibling]) -> io::Result<Option<usize>> {
+    for (at, one) in beside.iter().enumerate() {
+        if one.packed
+            && place.read > 0
+            && one.written >= place.written
+            && let Some(file) = siblings::candidate(one)?
+            && file.fits(place)?
+        {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
+}
+
 /// The log itself from its beginning.
 fn start(path: &Path) -> io::Result<Open> {
     let live = siblings::live(path)?.ok_or(io::ErrorKind::NotFound)?;
     let file = std::fs::File::open(&live.path)?;
-    let open = Open::new(file, 0, false)?;
+    let open = Open::new(Source::new(file, false), 0, false)?;
     open.ok_or_else(|| io::Error::other("it was cut while it was opened"))
 }
 

@@ -1,12 +1,13 @@
 //! An open file that is being followed: what was read of it, and what of that was handed out.
 
-use std::{fs::File, fs::Metadata, io, ops::ControlFlow, os::unix::fs::FileExt};
+use std::{fs::Metadata, io, ops::ControlFlow};
 
 use cordon_model::Cursor;
 
 use crate::{
     lines::Splitter,
-    place::{Frame, Id, Near, Place, id, time, written},
+    packed::Source,
+    place::{FINGERPRINT_BYTES, Frame, Id, Near, Place, id, time, written},
     voice::{Count, Out, Voice},
 };
 
@@ -38,7 +39,7 @@ pub(crate) enum Read {
 /// An open file.
 #[derive(Debug)]
 pub(crate) struct Open {
-    file: File,
+    file: Source,
     pub(crate) id: Id,
     /// Made by copying: nobody writes to it any more.
     pub(crate) copied: bool,
@@ -54,22 +55,23 @@ pub(crate) struct Open {
 
 impl Open {
     /// `file` from `offset` on; none if it is shorter.
-    pub(crate) fn new(file: File, offset: u64, copied: bool) -> io::Result<Option<Self>> {
+    pub(crate) fn new(file: Source, offset: u64, copied: bool) -> io::Result<Option<Self>> {
         let about = file.metadata()?;
-        let Some(near) = Near::of(&file, offset)? else {
+        let Some(near) = file.near(offset)? else {
             return Ok(None);
         };
+        let packed = file.is_packed();
         Ok(Some(Self {
             file,
             id: id(&about),
-            copied,
+            copied: copied || packed,
             near,
             splitter: Splitter::new(),
             chunk: Vec::new(),
             used: 0,
             offset,
             read: offset,
-            size: about.len().max(offset),
+            size: if packed { offset } else { about.len().max(offset) },
             written: written(&about),
         }))
     }
@@ -93,13 +95,35 @@ impl Open {
 
     /// Remembers how the file was seen.
     pub(crate) fn note(&mut self, about: &Metadata) {
-        self.size = about.len().max(self.read);
+        self.size = if self.file.is_packed() {
+            self.read
+        } else {
+            about.len().max(self.read)
+        };
         self.written = written(about).max(self.written);
     }
 
     /// Whether the file still has what was read of it.
     pub(crate) fn is_whole(&self) -> io::Result<bool> {
-        Ok(Near::of(&self.file, self.read)?.as_ref() == Some(&self.near))
+        // Nobody writes to what was packed, and looking would unpack it all again.
+        Ok(self.is_packed() || self.file.near(self.read)?.as_ref() == Some(&self.near))
+    }
+
+    /// Whether it is read through gzip.
+    pub(crate) const fn is_packed(&self) -> bool {
+        self.file.is_packed()
+    }
+
+    /// Whether its end could not be unpacked.
+    pub(crate) const fn is_broken(&self) -> bool {
+        self.file.is_broken()
+    }
+
+    /// Whether `file` begins with what was read here, as far as both go.
+    pub(crate) fn begins(&self, file: &Source, size: u64) -> io::Result<bool> {
+        let head = self.read.min(size).min(FINGERPRINT_BYTES as u64);
+        let near = file.near(head)?;
+        Ok(near.is_some_and(|near| near.begins_like(&self.near)))
     }
 
     /// Hands out every line that there is.

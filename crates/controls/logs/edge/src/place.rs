@@ -63,16 +63,6 @@ pub(crate) struct Place {
     pub(crate) seam: u64,
 }
 
-impl Place {
-    /// Whether `file` has what this place was read from.
-    pub(crate) fn fits(&self, file: &File) -> io::Result<bool> {
-        let Some(near) = Near::of(file, self.read)? else {
-            return Ok(false);
-        };
-        Ok((fnv(&near.head), fnv(&near.seam)) == (self.head, self.seam))
-    }
-}
-
 /// What lies around a place: its head and its seam.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Near {
@@ -107,6 +97,12 @@ impl Near {
         self.seam.extend(bytes.iter().skip(last));
         let over = self.seam.len().saturating_sub(SEAM_BYTES);
         self.seam.drain(..over);
+    }
+
+    /// Whether `other` begins like this, as far as both go.
+    pub(crate) fn begins_like(&self, other: &Self) -> bool {
+        let both = self.head.len().min(other.head.len());
+        both > 0 && self.head.get(..both) == other.head.get(..both)
     }
 
     /// Hashes of head and seam.

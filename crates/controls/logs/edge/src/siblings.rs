@@ -6,10 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::place::{Id, Place, id, written};
+use crate::{
+    packed::Source,
+    place::{Id, Place, id, written},
+};
 
 /// Most files beside a log that are looked at.
 pub const MAX_SIBLINGS: usize = 1000;
+
+/// How the name of a generation ends that was packed.
+const PACKED: &str = ".gz";
 
 /// A file beside the log.
 #[derive(Debug, Clone)]
@@ -17,7 +23,9 @@ pub(crate) struct Sibling {
     pub(crate) path: PathBuf,
     pub(crate) id: Id,
     pub(crate) written: u64,
-    size: u64,
+    pub(crate) size: u64,
+    /// Through gzip; `size` is that of what was packed.
+    pub(crate) packed: bool,
     order: Order,
 }
 
@@ -47,7 +55,9 @@ pub(crate) fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let theirs = entry.file_name();
-        let Some(order) = order(&name, &theirs.to_string_lossy()) else {
+        let theirs = theirs.to_string_lossy();
+        let plain = theirs.strip_suffix(PACKED);
+        let Some(order) = order(&name, plain.unwrap_or(&theirs)) else {
             continue;
         };
         if all.len() == MAX_SIBLINGS {
@@ -64,10 +74,18 @@ pub(crate) fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
                 id: id(&about),
                 written: written(&about),
                 size: about.len(),
+                packed: plain.is_some(),
                 order,
             });
         }
     }
+    let plain: Vec<PathBuf> = all
+        .iter()
+        .filter(|one| !one.packed)
+        .map(|one| one.path.clone())
+        .collect();
+    // What is still being packed is not whole yet, but the plain one is there.
+    all.retain(|one| !one.packed || !plain.contains(&one.path.with_extension("")));
     sort(&mut all);
     Ok(all)
 }
@@ -149,10 +167,10 @@ impl Sibling {
 }
 
 /// The sibling that has what `place` was read from: the file itself, else the best copy of it.
-pub(crate) fn holder(place: &Place, among: &[Sibling]) -> io::Result<Option<(Sibling, File)>> {
+pub(crate) fn holder(place: &Place, among: &[Sibling]) -> io::Result<Option<(Sibling, Source)>> {
     for one in among.iter().filter(|one| one.id == place.id) {
         if let Some(file) = candidate(one)?
-            && place.fits(&file)?
+            && file.fits(place)?
         {
             return Ok(Some((one.clone(), file)));
         }
@@ -162,17 +180,17 @@ pub(crate) fn holder(place: &Place, among: &[Sibling]) -> io::Result<Option<(Sib
 
 /// A copy of what `place` was read from, made since: the oldest generation, for little may have been read
 /// that tells one from the next; else the largest of the copies that others made.
-pub(crate) fn copy(place: &Place, among: &[Sibling]) -> io::Result<Option<(Sibling, File)>> {
-    let mut best: Option<(Sibling, File)> = None;
+pub(crate) fn copy(place: &Place, among: &[Sibling]) -> io::Result<Option<(Sibling, Source)>> {
+    let mut best: Option<(Sibling, Source)> = None;
     for one in among {
         let may = place.read > 0
             && one.id != place.id
-            && one.size >= place.read
+            && (one.packed || one.size >= place.read)
             && one.written >= place.written
             && (one.is_generation() || best.as_ref().is_none_or(|(best, _)| best.size < one.size));
         if may
             && let Some(file) = candidate(one)?
-            && place.fits(&file)?
+            && file.fits(place)?
         {
             best = Some((one.clone(), file));
             if one.is_generation() {
@@ -185,7 +203,7 @@ pub(crate) fn copy(place: &Place, among: &[Sibling]) -> io::Result<Option<(Sibli
 
 /// Opens a sibling that may be what is looked for. One that may not be read is not found: the hole is
 /// told, and the log itself is read on.
-fn candidate(one: &Sibling) -> io::Result<Option<File>> {
+pub(crate) fn candidate(one: &Sibling) -> io::Result<Option<Source>> {
     match open(one) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
         other => other,
@@ -193,12 +211,12 @@ fn candidate(one: &Sibling) -> io::Result<Option<File>> {
 }
 
 /// Opens a sibling; none if another file has its name by now.
-pub(crate) fn open(one: &Sibling) -> io::Result<Option<File>> {
+pub(crate) fn open(one: &Sibling) -> io::Result<Option<Source>> {
     let file = match File::open(&one.path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
-    Ok((id(&file.metadata()?) == one.id).then_some(file))
+    Ok((id(&file.metadata()?) == one.id).then(|| Source::new(file, one.packed)))
 }
 
 /// The log itself; none if it is absent.
@@ -215,6 +233,7 @@ pub(crate) fn live(path: &Path) -> io::Result<Option<Sibling>> {
         id: id(&about),
         written: written(&about),
         size: about.len(),
+        packed: false,
         order: Order::Unknown,
     }))
 }
@@ -247,7 +266,7 @@ mod tests {
         check("mail.2.log", Some(Order::Count(2)));
         check("mail.warn.log", None);
         check("mail.log.bak", Some(Order::Unknown));
-        check("mail.log.2.gz", Some(Order::Unknown));
+        check("mail.log.2.bz2", Some(Order::Unknown));
         assert_eq!(order("syslog", "syslog.1"), Some(Order::Count(1)));
         assert_eq!(order("syslog", "syslog-ng.log"), Some(Order::Unknown));
     }
@@ -259,6 +278,7 @@ mod tests {
             id: (0, written),
             written,
             size: 0,
+            packed: false,
             order,
         }
     }
