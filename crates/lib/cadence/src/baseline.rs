@@ -193,12 +193,15 @@ fn profile(hours: &[Hour], offset: i64) -> [u8; CLASSES] {
     })
 }
 
+/// A share below this is not told from none: a handful of errors in months is no habit to judge by.
+const LEAST_SHARE: f64 = 0.002;
+
 fn share(hours: &[Hour], of: impl Fn(&Hour) -> u32) -> Option<Share> {
-    const WEIGHT: (f64, f64) = (2.0, 1e5);
+    const WEIGHT: (f64, f64) = (2.0, 300.0);
     let counts = |hour: &Hour| (f64::from(of(hour).min(hour.lines)), f64::from(hour.lines));
     let heard: Vec<(f64, f64)> = hours.iter().filter(|hour| hour.lines > 0).map(counts).collect();
     let (some, all) = heard.iter().fold((0.0, 0.0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
-    let usual = short(((some + 0.5) / (all + 1.0)).max(1e-6));
+    let usual = short(((some + 0.5) / (all + 1.0)).max(LEAST_SHARE));
     // Moments of the beta-binomial law: its variance is n p q (1 + (n - 1) / (weight + 1)).
     let (mut plain, mut extra, mut seen) = (0.0, 0.0, 0.0);
     for (count, of) in &heard {

@@ -8,10 +8,10 @@
 //! - **Outages in the history** are found by how far they are beyond all the rest, and left out.
 
 use crate::{
-    HOUR, SHORTEST, WEEK,
+    HOUR, WEEK,
     baseline::Baseline,
     history::{Gap, History},
-    model::Cadence,
+    model::{Cadence, Wait},
     tail::{MOST_BEYOND, Tail},
     week::{HOURS, Week, hour_of_week},
 };
@@ -30,6 +30,10 @@ pub const MOST_DAYS_TO_ALARM: f64 = 14.0;
 
 /// Most mean gaps that the threshold may be: a source that rests longer comes and goes as it likes.
 pub const MOST_GAPS_TO_ALARM: f64 = 60.0;
+
+/// A source that comes by chance alone is judged after fewer mean gaps than this: one that needs more
+/// days than are any use is called rare below it, and irregular above.
+const RARE_GAPS_TO_ALARM: f64 = 12.0;
 
 /// Pseudo-exposure of each step of the shrinkage, in hours.
 const SHRINK_HOURS: f64 = 3.0;
@@ -83,7 +87,7 @@ pub enum NotYet {
         days: u32,
     },
     /// It comes and goes as it likes.
-    #[error("irregular: it rests {gaps:.0} times its mean gap without being broken, at most {MOST_GAPS_TO_ALARM}")]
+    #[error("irregular: it rests {gaps:.0} times its mean gap without being broken, at most {MOST_GAPS_TO_ALARM} and {MOST_DAYS_TO_ALARM} days")]
     Irregular {
         /// The threshold that it would need, in mean gaps.
         gaps: f64,
@@ -109,8 +113,13 @@ pub enum NotYet {
 pub fn fit(history: &History, options: &Options) -> Result<Cadence, NotYet> {
     let crossed = Crossed::new(history, options)?;
     let mut cadence = crossed.cadence(history, options)?;
-    cadence.office = cadence.ticks_a_day() >= PEER_TICKS_A_DAY && is_by_day(cadence.rates());
+    cadence.office = is_by_day_shaped(&cadence);
     Ok(cadence)
+}
+
+/// Whether a source alone looks like one that follows people.
+pub(crate) fn is_by_day_shaped(cadence: &Cadence) -> bool {
+    cadence.ticks_a_day() >= PEER_TICKS_A_DAY && is_by_day(cadence.rates())
 }
 
 /// Learns the sources of one site. Office-shaped is a source with at least 8 ticks a day whose week
@@ -219,7 +228,7 @@ impl Crossed {
         let (mut delay, mut whole) = (0.0, 0.0);
         for gap in self.gaps.iter().step_by(1 + self.gaps.len() / 500) {
             let length = (gap.gap.to - gap.gap.from) as f64 / HOUR as f64;
-            let alarm = week.when(gap.gap.from, threshold)?.max(gap.gap.from + SHORTEST);
+            let alarm = crate::model::told(&week, threshold, &Wait::since(gap.gap.from), 1.0)?;
             let wait = (alarm - gap.gap.from) as f64 / HOUR as f64;
             delay += wait * length - length * length / 2.0;
             whole += length;
@@ -341,10 +350,11 @@ impl Crossed {
         let few = NotYet::FewTicks { ticks };
         let threshold = self.threshold(None).ok_or(few.clone())?;
         let due = self.gaps.get(self.gaps.len() / 2).ok_or(few)?.length;
-        if threshold > MOST_GAPS_TO_ALARM {
+        let to_alarm = threshold / week.total() * 7.0;
+        let heavy = threshold > RARE_GAPS_TO_ALARM && to_alarm > MOST_DAYS_TO_ALARM;
+        if threshold > MOST_GAPS_TO_ALARM || heavy {
             return Err(NotYet::Irregular { gaps: threshold });
         }
-        let to_alarm = threshold / week.total() * 7.0;
         if to_alarm > MOST_DAYS_TO_ALARM {
             return Err(NotYet::Rare { days: to_alarm });
         }
@@ -361,14 +371,21 @@ impl Crossed {
         })
     }
 
-    /// The cadence by which the week of `at` is judged: made of the others.
-    pub(crate) fn judge_of(&self, at: i64, whole: &Cadence) -> Option<Cadence> {
-        let fold = self.folds.of(at);
-        Some(Cadence {
-            week: self.weeks.get(fold)?.clone(),
-            threshold: self.threshold(Some(fold))?,
-            ..whole.clone()
-        })
+    /// The cadences by which each week is judged: made of the others.
+    pub(crate) fn judges(&self, whole: &Cadence) -> Vec<Option<Cadence>> {
+        let judge = |(week, rates): (usize, &Week)| {
+            Some(Cadence {
+                week: rates.clone(),
+                threshold: self.threshold(Some(week))?,
+                ..whole.clone()
+            })
+        };
+        self.weeks.iter().enumerate().map(judge).collect()
+    }
+
+    /// The place in [`Crossed::judges`] for a gap that begins at `at`.
+    pub(crate) fn week_of(&self, at: i64) -> usize {
+        self.folds.of(at)
     }
 }
 

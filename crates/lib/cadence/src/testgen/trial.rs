@@ -57,6 +57,8 @@ pub struct Tally {
     pub delays: Vec<f64>,
     /// False alarms on a holiday or the day after, grouped by site and hours.
     pub holiday_findings: Vec<usize>,
+    /// Sources.
+    pub sources: usize,
     /// Sources that were not judged.
     pub not_judged: usize,
     /// The false alarms themselves.
@@ -212,6 +214,7 @@ impl Site {
         for (place, source) in self.sources.iter().enumerate() {
             let cadence = learned.get(place).and_then(Option::as_ref);
             tally.months += (end - begin) as f64 / (30 * DAY) as f64;
+            tally.sources += 1;
             tally.not_judged += usize::from(cadence.is_none());
             let first = source.ticks.partition_point(|at| *at < begin).saturating_sub(1);
             let ticks = source.ticks.get(first..).unwrap_or(&[]);
@@ -236,13 +239,6 @@ impl Site {
                 tally.delays.push(delay as f64 / HOUR as f64);
             }
         }
-        if std::env::var("SHOW").is_ok() { for a in &alarms {
-            let step = ((a.at - self.judged.0).div_euclid(STEP)).max(0) as usize;
-            let day = (a.at - super::START) / DAY;
-            let hol = self.holidays.iter().any(|h| (a.at - h) >= 0 && (a.at-h) < DAY);
-            let aft = self.holidays.iter().any(|h| (a.at - h) >= DAY && (a.at-h) < 2*DAY);
-            eprintln!("src {} day {} wd {} hour {:.2} last {:.1}h before, pace {:.2} {}{} z {:.1}", a.source, day, day%7, ((a.at-super::START)%DAY) as f64/3600e3, (a.at-a.last) as f64/3600e3, self.paces[a.source][step], if hol {"HOL"} else {""}, if aft {"AFTER"} else {""}, learned[a.source].as_ref().map_or(0.0, |c| c.threshold()));
-        } }
         tally.false_alarms += alarms.len();
         alarms.sort_by_key(|alarm| alarm.at);
         for holiday in &self.holidays {
@@ -297,19 +293,5 @@ impl Tally {
             p90: at(0.9),
             in_a_day: soon as f64 / delays.len().max(1) as f64,
         }
-    }
-}
-#[cfg(test)]
-mod dbg {
-    #[test]
-    fn dbg() {
-        for seed in 1..4 {
-        let s = super::Site::new(seed, super::Holiday::People);
-        for i in 0..6 {
-        let o = super::Options::default();
-        let c = super::Crossed::new(&s.histories[i], &o).unwrap();
-        println!("{seed} {i} outages {} n {} tail {:?}", c.outages.len(), c.gaps.len(), c.tail(None));
-        for g in c.gaps.iter().take(6) { println!("   {:.1} from day {:.2} ({}) {} min", g.length, (g.gap.from - super::super::START) as f64/86400e3, (g.gap.from - super::super::START)/86400000%7, (g.gap.to-g.gap.from)/60000); }
-        }}
     }
 }
