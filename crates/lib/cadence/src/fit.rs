@@ -8,10 +8,10 @@
 //! - **Outages in the history** are found by how far they are beyond all the rest, and left out.
 
 use crate::{
-    HOUR, SHORTEST, WEEK,
+    HOUR, WEEK,
     baseline::Baseline,
     history::{Gap, History},
-    model::Cadence,
+    model::{Cadence, Wait},
     tail::{MOST_BEYOND, Tail},
     week::{HOURS, Week, hour_of_week},
 };
@@ -30,6 +30,10 @@ pub const MOST_DAYS_TO_ALARM: f64 = 14.0;
 
 /// Most mean gaps that the threshold may be: a source that rests longer comes and goes as it likes.
 pub const MOST_GAPS_TO_ALARM: f64 = 60.0;
+
+/// A source that comes by chance alone is judged after fewer mean gaps than this: one that needs more
+/// days than are any use is called rare below it, and irregular above.
+const RARE_GAPS_TO_ALARM: f64 = 12.0;
 
 /// Pseudo-exposure of each step of the shrinkage, in hours.
 const SHRINK_HOURS: f64 = 3.0;
@@ -83,9 +87,7 @@ pub enum NotYet {
         days: u32,
     },
     /// It comes and goes as it likes.
-    #[error(
-        "irregular: it rests {gaps:.0} times its mean gap without being broken, at most {MOST_GAPS_TO_ALARM}"
-    )]
+    #[error("irregular: it rests {gaps:.0} times its mean gap without being broken, at most {MOST_GAPS_TO_ALARM} and {MOST_DAYS_TO_ALARM} days")]
     Irregular {
         /// The threshold that it would need, in mean gaps.
         gaps: f64,
@@ -99,9 +101,7 @@ pub enum NotYet {
         days: u32,
     },
     /// It comes so seldom that silence would be told too late to help.
-    #[error(
-        "too rare: silence would take {days:.0} days to tell, at most {MOST_DAYS_TO_ALARM}; give it a probe or a period"
-    )]
+    #[error("too rare: silence would take {days:.0} days to tell, at most {MOST_DAYS_TO_ALARM}; give it a probe or a period")]
     Rare {
         /// How long.
         days: f64,
@@ -113,8 +113,13 @@ pub enum NotYet {
 pub fn fit(history: &History, options: &Options) -> Result<Cadence, NotYet> {
     let crossed = Crossed::new(history, options)?;
     let mut cadence = crossed.cadence(history, options)?;
-    cadence.office = cadence.ticks_a_day() >= PEER_TICKS_A_DAY && is_by_day(cadence.rates());
+    cadence.office = is_by_day_shaped(&cadence);
     Ok(cadence)
+}
+
+/// Whether a source alone looks like one that follows people.
+pub(crate) fn is_by_day_shaped(cadence: &Cadence) -> bool {
+    cadence.ticks_a_day() >= PEER_TICKS_A_DAY && is_by_day(cadence.rates())
 }
 
 /// Learns the sources of one site. Office-shaped is a source with at least 8 ticks a day whose week
@@ -122,17 +127,13 @@ pub fn fit(history: &History, options: &Options) -> Result<Cadence, NotYet> {
 /// the others' (each in its own measure) beyond 0.6. Ticks would not do: of a source that ticks every
 /// minute they say nothing.
 pub fn fit_site(histories: &[History], options: &Options) -> Vec<Result<Cadence, NotYet>> {
-    let mut all: Vec<Result<Cadence, NotYet>> = histories
-        .iter()
-        .map(|history| fit(history, options))
-        .collect();
+    let mut all: Vec<Result<Cadence, NotYet>> =
+        histories.iter().map(|history| fit(history, options)).collect();
     let shapes: Vec<Option<[f64; HOURS]>> = all
         .iter()
         .zip(histories)
         .map(|(fitted, history)| {
-            let busy = fitted
-                .as_ref()
-                .is_ok_and(|cadence| cadence.ticks_a_day() >= PEER_TICKS_A_DAY);
+            let busy = fitted.as_ref().is_ok_and(|cadence| cadence.ticks_a_day() >= PEER_TICKS_A_DAY);
             busy.then(|| shape(history, options))
         })
         .collect();
@@ -227,9 +228,7 @@ impl Crossed {
         let (mut delay, mut whole) = (0.0, 0.0);
         for gap in self.gaps.iter().step_by(1 + self.gaps.len() / 500) {
             let length = (gap.gap.to - gap.gap.from) as f64 / HOUR as f64;
-            let alarm = week
-                .when(gap.gap.from, threshold)?
-                .max(gap.gap.from + SHORTEST);
+            let alarm = crate::model::told(&week, threshold, &Wait::since(gap.gap.from), 1.0)?;
             let wait = (alarm - gap.gap.from) as f64 / HOUR as f64;
             delay += wait * length - length * length / 2.0;
             whole += length;
@@ -275,9 +274,7 @@ impl Crossed {
             .filter(|gap| !gap.wrong && !out(gap))
             .map(|gap| {
                 let fold = folds.of(gap.from);
-                let length = weeks
-                    .get(fold)
-                    .map_or(0.0, |week| week.gap(gap.from, gap.to));
+                let length = weeks.get(fold).map_or(0.0, |week| week.gap(gap.from, gap.to));
                 Rescaled { gap, length, fold }
             })
             .collect();
@@ -311,11 +308,7 @@ impl Crossed {
                 return Vec::new();
             };
             let limit = OUTAGE * tail.threshold(crate::BUDGET * self.months);
-            let beyond = self
-                .gaps
-                .iter()
-                .take(suspects)
-                .all(|gap| gap.length > limit);
+            let beyond = self.gaps.iter().take(suspects).all(|gap| gap.length > limit);
             if beyond {
                 return self.gaps.iter().take(suspects).copied().collect();
             }
@@ -357,18 +350,15 @@ impl Crossed {
         let few = NotYet::FewTicks { ticks };
         let threshold = self.threshold(None).ok_or(few.clone())?;
         let due = self.gaps.get(self.gaps.len() / 2).ok_or(few)?.length;
-        if threshold > MOST_GAPS_TO_ALARM {
+        let to_alarm = threshold / week.total() * 7.0;
+        let heavy = threshold > RARE_GAPS_TO_ALARM && to_alarm > MOST_DAYS_TO_ALARM;
+        if threshold > MOST_GAPS_TO_ALARM || heavy {
             return Err(NotYet::Irregular { gaps: threshold });
         }
-        let to_alarm = threshold / week.total() * 7.0;
         if to_alarm > MOST_DAYS_TO_ALARM {
             return Err(NotYet::Rare { days: to_alarm });
         }
-        let out: Vec<(i64, i64)> = self
-            .outages
-            .iter()
-            .map(|out| (out.gap.from, out.gap.to))
-            .collect();
+        let out: Vec<(i64, i64)> = self.outages.iter().map(|out| (out.gap.from, out.gap.to)).collect();
         Ok(Cadence {
             week,
             threshold: short(threshold),
@@ -381,14 +371,21 @@ impl Crossed {
         })
     }
 
-    /// The cadence by which the week of `at` is judged: made of the others.
-    pub(crate) fn judge_of(&self, at: i64, whole: &Cadence) -> Option<Cadence> {
-        let fold = self.folds.of(at);
-        Some(Cadence {
-            week: self.weeks.get(fold)?.clone(),
-            threshold: self.threshold(Some(fold))?,
-            ..whole.clone()
-        })
+    /// The cadences by which each week is judged: made of the others.
+    pub(crate) fn judges(&self, whole: &Cadence) -> Vec<Option<Cadence>> {
+        let judge = |(week, rates): (usize, &Week)| {
+            Some(Cadence {
+                week: rates.clone(),
+                threshold: self.threshold(Some(week))?,
+                ..whole.clone()
+            })
+        };
+        self.weeks.iter().enumerate().map(judge).collect()
+    }
+
+    /// The place in [`Crossed::judges`] for a gap that begins at `at`.
+    pub(crate) fn week_of(&self, at: i64) -> usize {
+        self.folds.of(at)
     }
 }
 
@@ -439,8 +436,7 @@ impl Folds {
             let place = usize::try_from((start - from) / length).unwrap_or(0);
             let cell = hour_of_week(start, options.offset);
             if let (false, Some(fold)) = (row.is_some_and(|row| row.wrong), rows.get_mut(place))
-                && let (Some(ticks), Some(hours)) =
-                    (fold.ticks.get_mut(cell), fold.hours.get_mut(cell))
+                && let (Some(ticks), Some(hours)) = (fold.ticks.get_mut(cell), fold.hours.get_mut(cell))
             {
                 *hours += watched;
                 *ticks += row.map_or(0.0, |row| f64::from(row.minutes.count_ones()));
@@ -457,9 +453,7 @@ impl Folds {
 
     fn of(&self, at: i64) -> usize {
         let place = (at - self.from).div_euclid(self.length);
-        usize::try_from(place)
-            .unwrap_or(0)
-            .min(self.rows.len().saturating_sub(1))
+        usize::try_from(place).unwrap_or(0).min(self.rows.len().saturating_sub(1))
     }
 
     fn hours(&self) -> f64 {
@@ -492,9 +486,7 @@ fn shrink(ticks: &[f64; HOURS], hours: &[f64; HOURS]) -> [f64; HOURS] {
         let cells = ticks.iter().zip(hours).enumerate();
         cells
             .filter(|(cell, _)| of(*cell))
-            .fold((0.0, 0.0), |(t, h), (_, (ticks, hours))| {
-                (t + ticks, h + hours)
-            })
+            .fold((0.0, 0.0), |(t, h), (_, (ticks, hours))| (t + ticks, h + hours))
     };
     let towards = |(ticks, hours): (f64, f64), prior: f64| {
         (ticks + SHRINK_HOURS * prior) / (hours + SHRINK_HOURS)

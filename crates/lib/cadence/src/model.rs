@@ -10,6 +10,10 @@ use crate::{baseline::Baseline, week::Week};
 /// Silences shorter than this are never told, however busy the source: collectors pause as long.
 pub const SHORTEST: i64 = 5 * crate::MINUTE;
 
+/// What comes late by less than this part of the wait is not silent: a daily job may take half an hour
+/// longer on a Sunday.
+const SLACK: i64 = 50;
+
 /// Slowest that peers may make a clock run, and fastest.
 pub const PACE: (f64, f64) = (0.03, 1.0);
 
@@ -62,11 +66,20 @@ impl Wait {
         }
     }
 
-    /// Counts on to `now` at `pace`. Once an hour is enough; a time before the last one counts nothing.
+    /// Counts on to `now` at `pace`, but not beyond the instant at which it is enough. Once an hour will
+    /// do; a time before the last one counts nothing.
     pub fn pass(&mut self, cadence: &Cadence, now: i64, pace: f64) {
-        if now > self.until {
-            self.spent += cadence.gap(self.until, now) * clamp(pace);
-            self.until = now;
+        if now <= self.until {
+            return;
+        }
+        let pace = clamp(pace);
+        let spent = self.spent + cadence.gap(self.until, now) * pace;
+        let left = (cadence.threshold - self.spent).max(0.0) / pace;
+        match cadence.week.when(self.until, left) {
+            Some(enough) if spent >= cadence.threshold && enough <= now => {
+                (self.until, self.spent) = (enough, cadence.threshold);
+            }
+            _ => (self.until, self.spent) = (now, spent),
         }
     }
 }
@@ -101,12 +114,10 @@ impl Cadence {
 
     /// The same for a wait of which a part is counted already.
     pub fn alarm_after(&self, wait: &Wait, pace: f64) -> Option<i64> {
-        let left = (self.threshold - wait.spent).max(0.0) / clamp(pace);
-        let at = self.week.when(wait.until, left)?;
-        Some(at.max(wait.last.saturating_add(SHORTEST)))
+        told(&self.week, self.threshold, wait, pace)
     }
 
-    /// The operational time at which silence is told.
+    /// The median operational time between ticks.
     pub const fn due(&self) -> f64 {
         self.due
     }
@@ -163,9 +174,13 @@ impl Cadence {
 }
 
 pub(crate) fn clamp(pace: f64) -> f64 {
-    if pace.is_nan() {
-        1.0
-    } else {
-        pace.clamp(PACE.0, PACE.1)
-    }
+    if pace.is_nan() { 1.0 } else { pace.clamp(PACE.0, PACE.1) }
+}
+
+/// When a wait is enough: the threshold, then the slack.
+pub(crate) fn told(week: &Week, threshold: f64, wait: &Wait, pace: f64) -> Option<i64> {
+    let left = (threshold - wait.spent).max(0.0) / clamp(pace);
+    let at = week.when(wait.until, left)?;
+    let slack = at.saturating_sub(wait.last) / SLACK;
+    Some(at.saturating_add(slack.max(0)).max(wait.last.saturating_add(SHORTEST)))
 }
