@@ -36,7 +36,9 @@ fn main() -> ExitCode {
     } else {
         named
     };
-    println!("| reader | rotation | kills | lines | lost | twice | torn | gaps | of them with bytes | bytes |");
+    println!(
+        "| reader | rotation | kills | lines | lost | twice | torn | gaps | of them with bytes | bytes |"
+    );
     println!("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     let mut fine = true;
     for reader in readers {
@@ -44,7 +46,11 @@ fn main() -> ExitCode {
             fine &= measure(reader, style, rounds);
         }
     }
-    if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if fine {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// What a reader made of the lines.
@@ -77,6 +83,7 @@ fn measure(reader: Reader, style: Style, rounds: u32) -> bool {
         return true;
     }
     // No gap may say that more was lost than was, and none may be missing where something was.
-    let bounded = bytes <= lost * world::LINE_BYTES && (lost == 0 || gaps > 0) && !known.contains(&0);
+    let bounded =
+        bytes <= lost * world::LINE_BYTES && (lost == 0 || gaps > 0) && !known.contains(&0);
     twice == 0 && bounded && (lost == 0 || !style.keeps_all())
 }

@@ -87,7 +87,9 @@ pub enum NotYet {
         days: u32,
     },
     /// It comes and goes as it likes.
-    #[error("irregular: it rests {gaps:.0} times its mean gap without being broken, at most {MOST_GAPS_TO_ALARM} and {MOST_DAYS_TO_ALARM} days")]
+    #[error(
+        "irregular: it rests {gaps:.0} times its mean gap without being broken, at most {MOST_GAPS_TO_ALARM} and {MOST_DAYS_TO_ALARM} days"
+    )]
     Irregular {
         /// The threshold that it would need, in mean gaps.
         gaps: f64,
@@ -101,7 +103,9 @@ pub enum NotYet {
         days: u32,
     },
     /// It comes so seldom that silence would be told too late to help.
-    #[error("too rare: silence would take {days:.0} days to tell, at most {MOST_DAYS_TO_ALARM}; give it a probe or a period")]
+    #[error(
+        "too rare: silence would take {days:.0} days to tell, at most {MOST_DAYS_TO_ALARM}; give it a probe or a period"
+    )]
     Rare {
         /// How long.
         days: f64,
@@ -127,13 +131,17 @@ pub(crate) fn is_by_day_shaped(cadence: &Cadence) -> bool {
 /// the others' (each in its own measure) beyond 0.6. Ticks would not do: of a source that ticks every
 /// minute they say nothing.
 pub fn fit_site(histories: &[History], options: &Options) -> Vec<Result<Cadence, NotYet>> {
-    let mut all: Vec<Result<Cadence, NotYet>> =
-        histories.iter().map(|history| fit(history, options)).collect();
+    let mut all: Vec<Result<Cadence, NotYet>> = histories
+        .iter()
+        .map(|history| fit(history, options))
+        .collect();
     let shapes: Vec<Option<[f64; HOURS]>> = all
         .iter()
         .zip(histories)
         .map(|(fitted, history)| {
-            let busy = fitted.as_ref().is_ok_and(|cadence| cadence.ticks_a_day() >= PEER_TICKS_A_DAY);
+            let busy = fitted
+                .as_ref()
+                .is_ok_and(|cadence| cadence.ticks_a_day() >= PEER_TICKS_A_DAY);
             busy.then(|| shape(history, options))
         })
         .collect();
@@ -274,7 +282,9 @@ impl Crossed {
             .filter(|gap| !gap.wrong && !out(gap))
             .map(|gap| {
                 let fold = folds.of(gap.from);
-                let length = weeks.get(fold).map_or(0.0, |week| week.gap(gap.from, gap.to));
+                let length = weeks
+                    .get(fold)
+                    .map_or(0.0, |week| week.gap(gap.from, gap.to));
                 Rescaled { gap, length, fold }
             })
             .collect();
@@ -308,7 +318,11 @@ impl Crossed {
                 return Vec::new();
             };
             let limit = OUTAGE * tail.threshold(crate::BUDGET * self.months);
-            let beyond = self.gaps.iter().take(suspects).all(|gap| gap.length > limit);
+            let beyond = self
+                .gaps
+                .iter()
+                .take(suspects)
+                .all(|gap| gap.length > limit);
             if beyond {
                 return self.gaps.iter().take(suspects).copied().collect();
             }
@@ -358,7 +372,11 @@ impl Crossed {
         if to_alarm > MOST_DAYS_TO_ALARM {
             return Err(NotYet::Rare { days: to_alarm });
         }
-        let out: Vec<(i64, i64)> = self.outages.iter().map(|out| (out.gap.from, out.gap.to)).collect();
+        let out: Vec<(i64, i64)> = self
+            .outages
+            .iter()
+            .map(|out| (out.gap.from, out.gap.to))
+            .collect();
         Ok(Cadence {
             week,
             threshold: short(threshold),
@@ -436,7 +454,8 @@ impl Folds {
             let place = usize::try_from((start - from) / length).unwrap_or(0);
             let cell = hour_of_week(start, options.offset);
             if let (false, Some(fold)) = (row.is_some_and(|row| row.wrong), rows.get_mut(place))
-                && let (Some(ticks), Some(hours)) = (fold.ticks.get_mut(cell), fold.hours.get_mut(cell))
+                && let (Some(ticks), Some(hours)) =
+                    (fold.ticks.get_mut(cell), fold.hours.get_mut(cell))
             {
                 *hours += watched;
                 *ticks += row.map_or(0.0, |row| f64::from(row.minutes.count_ones()));
@@ -453,7 +472,9 @@ impl Folds {
 
     fn of(&self, at: i64) -> usize {
         let place = (at - self.from).div_euclid(self.length);
-        usize::try_from(place).unwrap_or(0).min(self.rows.len().saturating_sub(1))
+        usize::try_from(place)
+            .unwrap_or(0)
+            .min(self.rows.len().saturating_sub(1))
     }
 
     fn hours(&self) -> f64 {
@@ -486,7 +507,9 @@ fn shrink(ticks: &[f64; HOURS], hours: &[f64; HOURS]) -> [f64; HOURS] {
         let cells = ticks.iter().zip(hours).enumerate();
         cells
             .filter(|(cell, _)| of(*cell))
-            .fold((0.0, 0.0), |(t, h), (_, (ticks, hours))| (t + ticks, h + hours))
+            .fold((0.0, 0.0), |(t, h), (_, (ticks, hours))| {
+                (t + ticks, h + hours)
+            })
     };
     let towards = |(ticks, hours): (f64, f64), prior: f64| {
         (ticks + SHRINK_HOURS * prior) / (hours + SHRINK_HOURS)
