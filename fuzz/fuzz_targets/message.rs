@@ -7,7 +7,7 @@ use cordon_logs_edge::{
 
 libfuzzer_sys::fuzz_target!(|content: &[u8]| {
     for kind in [Kind::Datagram, Kind::Stream, Kind::Beats, Kind::Json] {
-        let heard = decode(&Record {
+        let record = Record {
             seq: 1,
             at: cordon_model::Time::from_millis(1_700_000_000_000),
             kind,
@@ -15,7 +15,8 @@ libfuzzer_sys::fuzz_target!(|content: &[u8]| {
             peer: [127, 0, 0, 1].into(),
             over: 0,
             content,
-        });
+        };
+        let heard = decode(&record);
         assert!(format!("x/{}", heard.sender).parse::<cordon_model::SourceName>().is_ok());
     }
 });

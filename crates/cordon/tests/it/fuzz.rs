@@ -123,7 +123,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("journal_entry", |bytes| drop(journal::read_entry(bytes))),
     ("message", |content| {
         for kind in [Kind::Datagram, Kind::Stream, Kind::Beats, Kind::Json] {
-            let heard = decode(&Record {
+            let record = Record {
                 seq: 1,
                 at: Time::from_millis(1_700_000_000_000),
                 kind,
@@ -131,7 +131,8 @@ const TARGETS: &[(&str, Target)] = &[
                 peer: [127, 0, 0, 1].into(),
                 over: 0,
                 content,
-            });
+            };
+            let heard = decode(&record);
             let name = format!("x/{}", heard.sender);
             assert!(name.parse::<SourceName>().is_ok(), "{name:?}");
         }

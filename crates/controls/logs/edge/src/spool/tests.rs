@@ -59,7 +59,7 @@ fn all(reader: &mut Reader) -> Vec<String> {
         match reader.next().unwrap() {
             Seen::Record(record) => seen.push(String::from_utf8(record.content.to_vec()).unwrap()),
             Seen::Skipped { lost } => {
-                seen.push(lost.map_or("?".to_owned(), |lost| format!("-{lost}")))
+                seen.push(lost.map_or("?".to_owned(), |lost| format!("-{lost}")));
             }
             Seen::End => return seen,
         }

@@ -66,7 +66,7 @@ fn write(dir: &Dir, name: &str, range: std::ops::Range<u64>) {
 
 /// Looks once: texts with their level, gaps, the last cursor.
 fn look(journal: &mut Journal) -> (Vec<(String, Level)>, u64, Option<Cursor>, End) {
-    let (mut lines, mut lost, mut last) = (Vec::new(), 0, None);
+    let (mut lines, mut lost, mut place) = (Vec::new(), 0, None);
     let end = journal.sense(None, &mut |sensed, cursor| {
         match sensed.fact {
             Fact::Log(line) => {
@@ -76,10 +76,10 @@ fn look(journal: &mut Journal) -> (Vec<(String, Level)>, u64, Option<Cursor>, En
             Fact::Gap { lost: some, .. } => lost += some.unwrap(),
             _ => {}
         }
-        last = cursor.or(last.take());
+        place = cursor.or(place.take());
         ControlFlow::Continue(())
     });
-    (lines, lost, last, end)
+    (lines, lost, place, end)
 }
 
 fn texts(lines: &[(String, Level)]) -> Vec<&str> {

@@ -117,9 +117,10 @@ impl Rsyslog {
         let mut command = Command::new("logger");
         command.arg("-u").arg(&self.socket).args(["-t", "app"]);
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-        let text: String = (0..lines)
-            .map(|number| format!("number {number}\n"))
+        let text: Vec<String> = (0..lines)
+            .map(|number| format!("number {number}"))
             .collect();
+        let text = text.join("\n");
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), text.as_bytes()).unwrap();
         drop(child.stdin.take());
         assert!(child.wait().unwrap().success());
