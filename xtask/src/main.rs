@@ -19,8 +19,8 @@ use std::{
     process::{Command, ExitCode},
 };
 
-/// Programs that tests run beside ours, and the Debian packages that have them.
-const PEERS: [(&str, &str); 7] = [
+/// Programs that tests run beside ours, by name or place, and the Debian packages that have them.
+const PEERS: [(&str, &str); 12] = [
     ("xz", "xz-utils"),
     ("lz4", "lz4"),
     ("gzip", "gzip"),
@@ -28,6 +28,14 @@ const PEERS: [(&str, &str); 7] = [
     ("postfix", "postfix"),
     ("clamd", "clamav-daemon"),
     ("clamav-milter", "clamav-milter"),
+    ("logger", "bsdutils"),
+    ("openssl", "openssl"),
+    ("rsyslogd", "rsyslog rsyslog-openssl"),
+    ("journalctl", "systemd"),
+    (
+        "/lib/systemd/systemd-journal-remote",
+        "systemd-journal-remote",
+    ),
 ];
 
 fn main() -> ExitCode {
@@ -88,7 +96,7 @@ fn install_peers() -> io::Result<()> {
     let missing: Vec<&str> = PEERS
         .iter()
         .filter(|(program, _)| !has(program))
-        .map(|(_, package)| *package)
+        .flat_map(|(_, packages)| packages.split(' '))
         .collect();
     let no_index = has("apt-get") && !has_security_index(Path::new("/var/lib/apt/lists"));
     if (missing.is_empty() && !no_index) || !has("apt-get") || !is_root()? {

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use cadence::{Cadence, Peer, Recent, Wait, pace};
+use cadence::{Cadence, HOUR, Heard, Peer, Recent, Sickness, Sign, Wait, pace};
 use cordon_model::{Span, Text, Time, Watched};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -24,6 +24,23 @@ pub(crate) struct Habit {
     pub(crate) learned: Option<Learned>,
     wait: Option<Wait>,
     recent: Recent,
+    /// The running hour, and the one before until it was judged.
+    hour: Running,
+    ended: Option<Running>,
+    sickness: Sickness,
+}
+
+/// What was heard in an hour.
+#[derive(Clone, Copy, Default, PartialEq, Debug, Serialize, Deserialize)]
+struct Running {
+    /// Hours since 1970.
+    hour: i64,
+    lines: u32,
+    errors: u32,
+    unparsed: u32,
+    shapes: u32,
+    /// By how much its clock was behind, in seconds.
+    skew: Option<i64>,
 }
 
 /// What was learned.
@@ -68,10 +85,57 @@ fn time(ms: i64) -> Time {
 }
 
 impl Habit {
+    /// Whether an hour ended that is to be judged.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
     /// It spoke.
-    pub(crate) fn hear(&mut self, at: Time) {
-        self.recent.tick(ms(at));
+    pub(crate) fn hear(&mut self, at: Time, seen: u64, errors: u64) {
+        self.recent.hear(ms(at), small(seen));
         self.wait = Some(Wait::since(ms(at)));
+        let hour = self.running(at);
+        hour.lines = hour.lines.saturating_add(small(seen));
+        hour.errors = hour.errors.saturating_add(small(errors));
+    }
+
+    /// What its lines looked like.
+    pub(crate) fn look(&mut self, at: Time, unparsed: u64, shapes: u32, skew: Option<i64>) {
+        let hour = self.running(at);
+        hour.unparsed = hour.unparsed.saturating_add(small(unparsed));
+        hour.shapes = hour.shapes.max(shapes);
+        hour.skew = skew.or(hour.skew);
+    }
+
+    fn running(&mut self, at: Time) -> &mut Running {
+        let hour = ms(at).div_euclid(HOUR);
+        if self.hour.hour != hour {
+            self.ended = (self.hour.lines > 0).then_some(self.hour);
+            self.hour = Running {
+                hour,
+                ..Running::default()
+            };
+        }
+        &mut self.hour
+    }
+
+    /// Judges the hour that ended, if one did: what is odd about it now, and whether anything still is.
+    pub(crate) fn weigh(&mut self, at: Time, pace: f64) -> Option<(Vec<String>, bool)> {
+        self.running(at);
+        let ended = self.ended.take()?;
+        let heard = Heard {
+            at: ended.hour.saturating_mul(HOUR),
+            lines: ended.lines,
+            errors: ended.errors,
+            unparsed: ended.unparsed,
+            shapes: ended.shapes,
+            skew: ended.skew.map(|secs| secs.saturating_mul(-1000)),
+            pace,
+        };
+        let mut sickness = self.sickness;
+        let signs = sickness.hear(self.cadence()?, &heard);
+        self.sickness = sickness;
+        Some((signs.iter().map(told).collect(), sickness.is_sick()))
     }
 
     /// What was learned of it is replaced; `last` is when it last spoke.
@@ -131,6 +195,40 @@ impl Habit {
     }
 }
 
+/// A sign in words.
+fn told(sign: &Sign) -> String {
+    let percent = |share: f64| format!("{:.0} %", share * 100.0);
+    match sign {
+        Sign::Fewer { lines, expected } => {
+            format!("{lines:.0} lines where {expected:.0} are usual")
+        }
+        Sign::Errors { share, usual } => format!(
+            "{} errors where {} are usual",
+            percent(*share),
+            percent(*usual)
+        ),
+        Sign::Unread { share, usual } => {
+            format!(
+                "{} of its lines cannot be read where {} is usual",
+                percent(*share),
+                percent(*usual)
+            )
+        }
+        Sign::Skew { millis } => {
+            let off = Span::from_millis(millis.unsigned_abs()).plain();
+            let way = if *millis < 0 { "behind" } else { "ahead" };
+            format!("its clock is {off} {way}")
+        }
+        Sign::Boilerplate { shapes, usual } => {
+            format!("only {shapes} kinds of line where at least {usual} are usual")
+        }
+    }
+}
+
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 /// How fast the clock of each office-shaped source runs at `at`, by what the others did in the last hours.
 pub(crate) fn paces(entries: &BTreeMap<Watched, Entry>, at: Time) -> BTreeMap<Watched, f64> {
     let peers: Vec<(&Watched, Peer)> = entries
@@ -138,7 +236,7 @@ pub(crate) fn paces(entries: &BTreeMap<Watched, Entry>, at: Time) -> BTreeMap<Wa
         .filter_map(|(of, entry)| {
             let cadence = entry.habit.cadence();
             let cadence = cadence.filter(|cadence| cadence.is_office_shaped())?;
-            Some((of, entry.habit.recent.against(cadence, ms(at))))
+            Some((of, entry.habit.recent.against(cadence, ms(at))?))
         })
         .collect();
     let of_others = |me: &Watched| {

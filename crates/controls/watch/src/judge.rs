@@ -9,7 +9,7 @@ use crate::{
     Watch,
     habit::{Learned, paces},
     rules::{
-        BLIND, EMPTY, GAP, LOST, MISSED, REFUSED, SICK, SILENT, STALE, STEPPED, WITHHELD_PULSE,
+        BLIND, EMPTY, GAP, LOST, MISSED, ODD, REFUSED, SICK, SILENT, STALE, STEPPED, WITHHELD_PULSE,
     },
     state::{Entry, State, Wrong},
 };
@@ -45,6 +45,9 @@ pub(crate) fn judge(watch: &Watch, memory: &mut Memory<State>, event: &Event, sa
             let entry = here.entry(memory, of);
             entry.invented = invented;
             here.pulse(entry, of, (*seen, *errors), event.said, say);
+            if entry.habit.has_ended() {
+                memory.due = Some(here.at);
+            }
             here.review(memory, of, None, say);
         }
         Fact::Blind { of, why } => here.blind(memory, of, why, say),
@@ -64,6 +67,16 @@ pub(crate) fn judge(watch: &Watch, memory: &mut Memory<State>, event: &Event, sa
             let last = entry.last(of);
             entry.habit.learn(Learned::read(cadence), last);
             here.review(memory, of, None, say);
+        }
+        Fact::Vitals {
+            of,
+            unparsed,
+            shapes,
+            skew_secs,
+            ..
+        } => {
+            let entry = here.entry(memory, of);
+            entry.habit.look(here.at, *unparsed, *shapes, *skew_secs);
         }
         Fact::Planted(planting) => {
             memory.waiting.push(planting.clone());
@@ -105,7 +118,7 @@ impl Here<'_> {
         } else if seen > 0 {
             entry.event = Some(said.unwrap_or(self.at).min(self.at)).max(entry.event);
             if matches!(of, Watched::Source(_)) {
-                entry.habit.hear(self.at);
+                entry.habit.hear(self.at, seen, errors);
             }
         }
         if entry.blind.take().is_some() {
@@ -270,6 +283,9 @@ impl Here<'_> {
         } else {
             self.watch.deadline(of, Some(self.host))
         };
+        if let Some(pace) = pace {
+            self.oddness(entry, of, pace, say);
+        }
         if let Some(deadline) = deadline {
             let last = entry.last(of);
             let silent = self.at >= last + deadline;
@@ -304,6 +320,17 @@ impl Here<'_> {
             say(Verdict::Clear(self.key(&GAP, of)));
         }
         memory.due = earlier(memory.due, earlier(due, entry.gap_until));
+    }
+
+    /// What is odd about the last whole hour of a source, against what was learned of it.
+    fn oddness(&self, entry: &mut Entry, of: &Watched, pace: f64, say: Say<'_>) {
+        let Some((signs, odd)) = entry.habit.weigh(self.at, pace) else {
+            return;
+        };
+        let told = |finding: Finding| finding.with("told", signs.join("; "));
+        if !odd || !signs.is_empty() {
+            self.turn(entry, of, (Wrong::Odd, odd), say, told);
+        }
     }
 
     fn silence(
@@ -342,6 +369,7 @@ impl Here<'_> {
             (Wrong::Sick, _) => &SICK,
             (Wrong::Empty, _) => &EMPTY,
             (Wrong::Stale, _) => &STALE,
+            (Wrong::Odd, _) => &ODD,
         };
         if is && entry.wrong.insert(wrong) {
             say(Verdict::Find(told(self.finding(rule, of))));

@@ -22,7 +22,7 @@ pub use expect::Watch;
 pub use outlook::Outlook;
 pub use pair::{AGENT, CANARY_REFUSED, CANARY_SENT, Canary, MAX_PAIRS, Pair, Server};
 pub use rules::{SPEC, WITHHELD_PULSE};
-pub use stage::CANARY_MARK;
+pub use stage::{CANARY_MARK, keys};
 pub use state::State;
 
 use cordon_model::{

@@ -58,6 +58,15 @@ pub(crate) const SICK: Rule = Rule {
     ..rule("watch.sick", Severity::High)
 };
 
+pub(crate) const ODD: Rule = Rule {
+    title: "{what} is not as usual: {told}",
+    advice: "It still speaks, and what it says differs from what was learned of its last weeks. A program that \
+             runs and does not do its work looks like this: read its last lines beside those of last week. What \
+             is said now is not learned as usual while this stands.",
+    explained_by: &[AGENT_LOST, SAME_BLIND, SAME_SILENT],
+    ..rule("watch.odd", Severity::Medium)
+};
+
 pub(crate) const BLIND: Rule = Rule {
     title: "{what} cannot see",
     advice: "{why}. Nothing it would have found is known until this is mended.",
@@ -152,6 +161,7 @@ pub const SPEC: Spec = Spec {
         FactKind::Package,
         FactKind::Passed,
         FactKind::Learned,
+        FactKind::Vitals,
     ],
     rules: &[
         SILENT,

@@ -81,6 +81,23 @@ impl<'t> Mark<'t> {
     }
 }
 
+/// What each known form reads in `text`: the keys. For those who want to know whether hostile lines do harm.
+pub fn keys(text: &str) -> impl Iterator<Item = &str> {
+    let all = [
+        Format::Postfix,
+        Format::Rspamd,
+        Format::Amavis,
+        Format::ClamavMilter,
+        Format::Mailscanner,
+        Format::Exchange,
+        Format::MessageId,
+        Format::Canary,
+        Format::Dhcp,
+    ];
+    all.into_iter()
+        .filter_map(|format| format.read(text).map(Mark::key))
+}
+
 fn after<'t>(text: &'t str, mark: &str) -> Option<&'t str> {
     text.split_once(mark).map(|(_, rest)| rest)
 }

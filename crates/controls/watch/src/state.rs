@@ -133,6 +133,7 @@ pub(crate) enum Wrong {
     Sick,
     Empty,
     Stale,
+    Odd,
 }
 
 /// Errors among things seen, in two windows, so that old sins are forgotten.

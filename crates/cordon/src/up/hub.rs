@@ -271,7 +271,9 @@ impl Hub {
     /// A second passed. If the wall clock says otherwise it was set, or the machine slept: nothing was
     /// looked at meanwhile, and deadlines move along.
     fn tick(&mut self) {
-        self.beat.tick();
+        if self.trouble.is_none() {
+            self.beat.tick(); // else no message can go out, and somebody outside must notice
+        }
         let (steady, wall) = (Instant::now(), clock::now());
         let passed = steady.duration_since(self.clocks.0).as_millis();
         let passed = Span::from_millis(u64::try_from(passed).unwrap_or(u64::MAX));

@@ -92,7 +92,7 @@ fn run_whole(options: &Options, ready: &mut dyn FnMut(&str)) -> Result<Exit, Fau
     let cursors = hub.cursors()?;
     let (words, inbox) = sync_channel(MAX_WAITING);
     let (stop, stopped) = channel();
-    let telling = hub.teller().start(words.clone())?;
+    let telling = hub.teller().start(&words)?;
     let learning = hub.learn(words.clone())?;
     let (to_hub, durable) = (words.clone(), stop.clone());
     on_signal(move || {
@@ -209,7 +209,7 @@ pub fn run_hub(options: &Options) -> Result<Exit, Fault> {
     };
     frames::write(&mut io::stdout().lock(), &begin).map_err(failed)?;
     let (words, inbox) = sync_channel(MAX_WAITING);
-    let telling = hub.teller().start(words.clone())?;
+    let telling = hub.teller().start(&words)?;
     let learning = hub.learn(words.clone())?;
     let hearing = thread::Builder::new()
         .name("ear".into())

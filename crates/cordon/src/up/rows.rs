@@ -135,6 +135,7 @@ pub(super) fn letter(
         rule: rule.id.to_owned(),
         host: finding.key.host.to_string(),
         subject: finding.key.subject.to_string(),
+        detail: finding.key.detail.as_ref().map(ToString::to_string),
         severity: finding.severity,
         title: fill(rule.title, finding).unwrap_or_else(|| rule.title.to_owned()),
         advice: fill(rule.advice, finding).unwrap_or_else(|| rule.advice.to_owned()),

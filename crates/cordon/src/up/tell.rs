@@ -9,7 +9,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel},
+        mpsc::{RecvTimeoutError, Sender, SyncSender, channel},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -18,7 +18,7 @@ use std::{
 use arc_swap::ArcSwap;
 use cordon_model::{Blindness, Fact, Host, Sensed, Text, Watched};
 use cordon_store::{StateStore, StoreError};
-use cordon_tell::{Alerts, Desk, Letter, Message, TellError, Who, mail, ping, plan, webhook};
+use cordon_tell::{Alerts, Desk, Message, Rows, TellError, Who, mail, ping, plan, webhook};
 
 use super::{frames::Word, hub::Input};
 use crate::{
@@ -35,8 +35,8 @@ const TEST: Duration = Duration::from_hours(12);
 /// Before a way that failed is tried again: from the first to the last, doubling.
 const RETRY: (Duration, Duration) = (Duration::from_secs(15), Duration::from_mins(5));
 
-/// Most rows of the outbox that are planned with at once. What is beyond waits for these to go.
-const MAX_PLANNED: usize = 10_000;
+/// Most rows that are read of the outbox at one look.
+const MAX_READ: usize = 1_000;
 
 /// A main loop that did not tick for this long is not alive, and nobody outside is told that it is.
 const ALIVE: Duration = Duration::from_secs(30);
@@ -76,35 +76,71 @@ pub(super) struct Teller {
     pub(super) beat: Arc<Beat>,
 }
 
-/// A sender that runs.
+/// A thread and what ends it.
+type Thread = (Sender<()>, JoinHandle<()>);
+
+/// Senders that run.
 pub(super) struct Telling {
-    stop: Sender<()>,
-    thread: JoinHandle<()>,
+    both: [Thread; 2],
 }
 
 impl Telling {
-    /// Ends it, after what it sends at this moment.
+    /// Ends them, after what they send at this moment.
     pub(super) fn stop(self) {
-        drop(self.stop);
-        drop(self.thread.join()); // because one that panicked fell silent, and watch has said so
+        let threads = self.both.map(|(stop, thread)| {
+            drop(stop);
+            thread
+        });
+        for thread in threads {
+            drop(thread.join()); // because one that panicked fell silent, and watch has said so
+        }
     }
 }
 
 impl Teller {
-    /// Sends until it is stopped.
-    pub(super) fn start(self, words: SyncSender<Input>) -> Result<Telling, Fault> {
-        let (stop, stopped) = channel();
-        let run = move || {
-            Running {
-                teller: self,
-                words,
-                ways: BTreeMap::new(),
+    /// Sends until it is stopped. The ping has a thread of its own: a mail server that hangs must not keep
+    /// anybody outside from hearing that we live.
+    pub(super) fn start(self, words: &SyncSender<Input>) -> Result<Telling, Fault> {
+        let pinging = self
+            .clone()
+            .spawn("pinger", words.clone(), |running, alerts| {
+                running.ping(alerts)
+            })?;
+        let sending = self.spawn("teller", words.clone(), |running, alerts| {
+            running.test(alerts);
+            if let Err(error) = running.send(alerts) {
+                running.report("outbox", Err(error.to_string()));
             }
-            .run(&stopped);
+        })?;
+        Ok(Telling {
+            both: [pinging, sending],
+        })
+    }
+
+    fn spawn(
+        self,
+        name: &str,
+        words: SyncSender<Input>,
+        look: fn(&mut Running, &Alerts),
+    ) -> Result<Thread, Fault> {
+        let (stop, stopped) = channel();
+        let (ways, rows) = (BTreeMap::new(), Rows::new());
+        let mut running = Running {
+            teller: self,
+            words,
+            ways,
+            rows,
+            read: 0,
         };
-        let thread = thread::Builder::new().name("teller".into()).spawn(run);
+        let run = move || {
+            while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                let alerts = running.teller.alerts.load_full();
+                look(&mut running, &alerts);
+            }
+        };
+        let thread = thread::Builder::new().name(name.into()).spawn(run);
         let thread = thread.map_err(|error| Fault::new(&fault::NOT_STARTED, error))?;
-        Ok(Telling { stop, thread })
+        Ok((stop, thread))
     }
 }
 
@@ -112,6 +148,9 @@ struct Running {
     teller: Teller,
     words: SyncSender<Input>,
     ways: BTreeMap<String, Way>,
+    /// What waits, as far as it was read.
+    rows: Rows,
+    read: u64,
 }
 
 /// What is known of one way.
@@ -136,17 +175,6 @@ impl Way {
 }
 
 impl Running {
-    fn run(mut self, stopped: &Receiver<()>) {
-        while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-            let alerts = self.teller.alerts.load_full();
-            self.ping(&alerts);
-            self.test(&alerts);
-            if let Err(error) = self.send(&alerts) {
-                self.report("outbox", Err(error.to_string()));
-            }
-        }
-    }
-
     fn ping(&mut self, alerts: &Alerts) {
         let Some(outside) = &alerts.outside else {
             return;
@@ -185,35 +213,40 @@ impl Running {
 
     fn send(&mut self, alerts: &Alerts) -> Result<(), StoreError> {
         let store = Arc::clone(&self.teller.store);
-        let waiting = store.outbox(MAX_PLANNED)?;
-        let notes = store.notes()?;
-        let mut rows: Vec<(u64, Letter)> = Vec::new();
-        for outgoing in &waiting {
+        for outgoing in store.outbox(self.read, MAX_READ)? {
+            self.read = outgoing.id;
             match serde_json::from_slice(&outgoing.row.body) {
-                Ok(letter) => rows.push((outgoing.id, letter)),
+                Ok(letter) => drop(self.rows.insert(outgoing.id, letter)),
                 Err(error) => {
-                    self.report(
-                        "outbox",
-                        Err(format!("row {} cannot be read: {error}", outgoing.id)),
-                    );
+                    let why = format!("row {} cannot be read: {error}", outgoing.id);
+                    self.report("outbox", Err(why));
                     store.sent(outgoing.id)?;
                 }
             }
         }
+        let notes = store.notes()?;
+        let rows = std::mem::take(&mut self.rows);
         let mut desks = Vec::new();
+        let mut served = Ok(());
         for (name, who) in alerts.desks() {
+            // ok: because one that cannot be read is a new one, who is told again
             let kept = notes
                 .get(&name)
-                .and_then(|bytes| serde_json::from_slice::<Desk>(bytes).ok()); // ok: because one that cannot be read is a new one, who is told again
-            let desk = kept
-                .clone()
-                .unwrap_or_else(|| Desk::new(&who, clock::now()));
-            desks.push(self.serve(alerts, (&name, &who), desk, kept.as_ref(), &rows)?);
-        }
-        for (id, _) in &rows {
-            if !desks.iter().any(|desk| desk.needs(*id)) {
-                store.sent(*id)?;
+                .and_then(|bytes| serde_json::from_slice::<Desk>(bytes).ok());
+            let desk = kept.clone();
+            let desk = desk.unwrap_or_else(|| Desk::new(&who, clock::now()));
+            match self.serve(alerts, (&name, &who), desk, kept.as_ref(), &rows) {
+                Ok(desk) => desks.push(desk),
+                Err(error) => served = Err(error),
             }
+        }
+        self.rows = rows;
+        served?;
+        let needed = |id: &u64| desks.iter().any(|desk| desk.needs(*id));
+        let done: Vec<u64> = self.rows.keys().copied().filter(|id| !needed(id)).collect();
+        for id in done {
+            store.sent(id)?;
+            self.rows.remove(&id);
         }
         Ok(())
     }
@@ -225,7 +258,7 @@ impl Running {
         (name, who): (&str, &Who),
         mut desk: Desk,
         kept: Option<&Desk>,
-        rows: &[(u64, Letter)],
+        rows: &Rows,
     ) -> Result<Desk, StoreError> {
         let me = self.teller.me.to_string();
         loop {

@@ -4,8 +4,18 @@ use std::fs;
 
 use cordon::CONTROLS;
 use cordon_engine::Snapshot;
-use cordon_logs_edge::{Lines, escape, syslog, unescape};
-use cordon_model::{Level, Policy, Time};
+use cordon_logs_edge::{
+    Lines,
+    decode::decode,
+    escape, journal,
+    listen::{
+        framing::{Framer, Framing},
+        lumberjack,
+    },
+    spool::segment::{self, Kind, Record},
+    syslog, unescape,
+};
+use cordon_model::{Level, Policy, SourceName, Time};
 
 use crate::root;
 
@@ -65,7 +75,67 @@ const TARGETS: &[(&str, Target)] = &[
         let policy = Policy::new(&String::from_utf8_lossy(bytes), 1);
         drop(cordon_engine::Engine::new("hub".into(), CONTROLS, &policy).map(|_| ()));
     }),
+    ("stage", |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        for line in text.lines() {
+            assert!(cordon_watch::keys(line).all(|key| line.contains(key)));
+        }
+    }),
+    ("cadence", |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        if let Ok(cadence) = text.trim_end().parse::<cadence::Cadence>() {
+            let last = 1_700_000_000_000;
+            let _: (Option<i64>, Option<i64>) =
+                (cadence.expected_by(last), cadence.alarm_at(last, 0.5));
+            assert_eq!(cadence.to_string().parse(), Ok(cadence), "{text:?}");
+        }
+    }),
     ("snapshot", |bytes| drop(Snapshot::from_bytes(bytes))),
+    ("spool_segment", |bytes| {
+        let _first: Option<u64> = segment::read_head(bytes);
+        let mut rest = bytes.get(segment::HEAD_BYTES..).unwrap_or_default();
+        while let segment::Parsed::Whole(record, length) = segment::read(rest) {
+            let mut again = Vec::new();
+            assert!(segment::write(&record, &mut again));
+            assert_eq!(again.as_slice(), &rest[..length]);
+            rest = &rest[length..];
+        }
+    }),
+    ("lumberjack", |bytes| {
+        let mut from = bytes;
+        while let Ok(Some(_)) = lumberjack::read_window(&mut from, &mut |_| Ok(())) {}
+    }),
+    ("framing", |bytes| {
+        for framing in [Framing::Lines, Framing::Syslog] {
+            let split = |at_once: usize| {
+                let mut all = Vec::new();
+                let mut framer = Framer::new(framing);
+                let mut out = |message: &[u8], over: u64| all.push((message.to_vec(), over));
+                bytes
+                    .chunks(at_once)
+                    .for_each(|piece| framer.push(piece, &mut out));
+                framer.end(&mut out);
+                all
+            };
+            assert_eq!(split(1), split(usize::MAX), "in any pieces");
+        }
+    }),
+    ("journal_entry", |bytes| drop(journal::read_entry(bytes))),
+    ("message", |content| {
+        for kind in [Kind::Datagram, Kind::Stream, Kind::Beats, Kind::Json] {
+            let heard = decode(&Record {
+                seq: 1,
+                at: Time::from_millis(1_700_000_000_000),
+                kind,
+                listener: "x",
+                peer: [127, 0, 0, 1].into(),
+                over: 0,
+                content,
+            });
+            let name = format!("x/{}", heard.sender);
+            assert!(name.parse::<SourceName>().is_ok(), "{name:?}");
+        }
+    }),
 ];
 
 #[test]

@@ -17,6 +17,7 @@ mod fuzz;
 mod golden;
 mod lab;
 mod layers;
+mod learned;
 mod licences;
 mod patch;
 mod scanner;

@@ -37,6 +37,15 @@ pub(crate) fn ordinary(command: &mut Command) {
     }
 }
 
+/// Gives what the test wrote to whoever the hub will be.
+pub(crate) fn ordinary_owns(data: &Path) {
+    let open = Command::new("chmod")
+        .args(["-R", "a+rwX"])
+        .arg(data)
+        .status();
+    assert!(open.unwrap().success());
+}
+
 pub(crate) fn system(test: &str) -> PathBuf {
     // Below /tmp, because an ordinary user may not reach this project.
     let root = Path::new("/tmp").join(format!("cordon-up-{test}-{}", std::process::id()));

@@ -48,8 +48,8 @@ pub trait StateStore: Send + Sync {
     /// What was said to people at `since` or later, oldest first, at most `limit`.
     fn history(&self, since: Time, limit: usize) -> Result<Vec<HistoryRow>, StoreError>;
 
-    /// What waits to be sent, oldest first, at most `limit`.
-    fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, StoreError>;
+    /// What waits to be sent and came after the row `after`, oldest first, at most `limit`.
+    fn outbox(&self, after: u64, limit: usize) -> Result<Vec<Outgoing>, StoreError>;
 
     /// Forgets what was sent, once its receipt is there.
     fn sent(&self, id: u64) -> Result<(), StoreError>;

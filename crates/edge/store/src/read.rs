@@ -101,10 +101,15 @@ pub(crate) fn history(
     rows.collect()
 }
 
-pub(crate) fn outbox(conn: &Connection, limit: usize) -> rusqlite::Result<Vec<Outgoing>> {
-    let mut query =
-        conn.prepare_cached("SELECT id, seq, kind, body FROM outbox ORDER BY id LIMIT ?1")?;
-    let rows = query.query_map([int(limit as u64)], |row| {
+pub(crate) fn outbox(
+    conn: &Connection,
+    after: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Outgoing>> {
+    let mut query = conn.prepare_cached(
+        "SELECT id, seq, kind, body FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2",
+    )?;
+    let rows = query.query_map([int(after), int(limit as u64)], |row| {
         Ok(Outgoing {
             id: number(row, 0)?,
             seq: number(row, 1)?,

@@ -137,8 +137,8 @@ impl StateStore for Sqlite {
         self.read("read", |conn| read::history(conn, since, limit))
     }
 
-    fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
-        self.read("read", |conn| read::outbox(conn, limit))
+    fn outbox(&self, after: u64, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.read("read", |conn| read::outbox(conn, after, limit))
     }
 
     fn sent(&self, id: u64) -> Result<(), StoreError> {

@@ -15,11 +15,11 @@ const MAX_SUBJECT: usize = 150;
 
 /// Findings to be told at once; `left` is how many messages of today remain, where they are counted.
 pub(crate) fn at_once(
-    ready: &[&(u64, Letter)],
+    ready: &[(u64, &Letter)],
     (me, url): (&str, Option<&str>),
     left: Option<u32>,
 ) -> Message {
-    let letters = worst_first(ready.iter().map(|(_, letter)| letter));
+    let letters = worst_first(ready.iter().map(|(_, letter)| *letter));
     let first = letters.first().map_or("", |letter| letter.title.as_str());
     let more = match letters.len() {
         0 | 1 => String::new(),
@@ -49,7 +49,12 @@ pub(crate) fn at_once(
 }
 
 /// What waited, and that mail works.
-pub(crate) fn digest(waiting: &[&Letter], (me, url): (&str, Option<&str>), day: u64) -> Message {
+pub(crate) fn digest(
+    waiting: &[&Letter],
+    dropped: u64,
+    (me, url): (&str, Option<&str>),
+    day: u64,
+) -> Message {
     let letters = worst_first(waiting.iter().copied());
     let (over, stands): (Vec<&Letter>, Vec<&Letter>) = letters
         .iter()
@@ -76,6 +81,12 @@ pub(crate) fn digest(waiting: &[&Letter], (me, url): (&str, Option<&str>), day: 
         if rest > 0 {
             line(&mut text, &format!("  and {rest} more"));
         }
+    }
+    if dropped > 0 {
+        line(
+            &mut text,
+            &format!("\n{dropped} more were too many to keep; the console has their history."),
+        );
     }
     end(&mut text, (me, url));
     let date = Time::from_millis(day * Span::days(1).millis()).day();

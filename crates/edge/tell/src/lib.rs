@@ -18,7 +18,7 @@ mod policy;
 mod web;
 pub mod webhook;
 
-pub use plan::{Desk, Letter, Message, News, Who, plan};
+pub use plan::{Desk, Letter, Message, News, Rows, Who, plan};
 pub use policy::{
     Alerts, Clock, MAX_RECIPIENTS, Mail, MailTls, Outside, Recipient, Server, Webhook,
 };

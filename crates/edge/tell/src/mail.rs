@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use lettre::{
     Address, Message as Built,
     address::Envelope,
-    message::{Mailbox, header},
+    message::{Mailbox, SinglePart, header},
     transport::smtp::{
         self,
         authentication::{Credentials, DEFAULT_MECHANISMS},
@@ -32,8 +32,7 @@ pub fn send(mail: &Mail, to: &str, me: &str, message: &Message) -> Result<(), Te
             header::HeaderName::new_from_ascii_str("Auto-Submitted"),
             "auto-generated".to_owned(),
         ))
-        .header(header::ContentType::TEXT_PLAIN)
-        .body(message.text.clone());
+        .singlepart(SinglePart::plain(message.text.clone()));
     let built = built.map_err(|error| unusable("the message", &error))?;
     let envelope =
         Envelope::new(Some(from), vec![to]).map_err(|error| unusable("the message", &error))?;

@@ -26,14 +26,21 @@ pub(crate) fn agent() -> Agent {
     let config = Agent::config_builder()
         .timeout_global(Some(PATIENCE))
         .max_redirects(0)
+        .proxy(None)
         .tls_config(tls);
     config.user_agent("cordon").build().into()
 }
 
 pub(crate) fn told(to: &str, error: &ureq::Error) -> TellError {
-    // What is behind `?` may be a secret.
-    let to = to.split('?').next().unwrap_or(to).to_owned();
-    let why = error.to_string();
+    // What follows the host is often the secret of a webhook or of a ping.
+    let host = to.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+    let to = host
+        .rsplit_once('@')
+        .map_or(host.clone(), |(_, host)| host.to_owned());
+    let why = match error {
+        ureq::Error::BadUri(_) => "it is no address".to_owned(),
+        other => other.to_string(),
+    };
     match error {
         ureq::Error::StatusCode(_) => TellError::Refused { to, why },
         ureq::Error::BadUri(_) => TellError::Unusable { what: to, why },

@@ -83,7 +83,9 @@ pub enum NotYet {
         days: u32,
     },
     /// It comes and goes as it likes.
-    #[error("irregular: it rests {gaps:.0} times its mean gap without being broken, at most {MOST_GAPS_TO_ALARM}")]
+    #[error(
+        "irregular: it rests {gaps:.0} times its mean gap without being broken, at most {MOST_GAPS_TO_ALARM}"
+    )]
     Irregular {
         /// The threshold that it would need, in mean gaps.
         gaps: f64,
@@ -97,7 +99,9 @@ pub enum NotYet {
         days: u32,
     },
     /// It comes so seldom that silence would be told too late to help.
-    #[error("too rare: silence would take {days:.0} days to tell, at most {MOST_DAYS_TO_ALARM}; give it a probe or a period")]
+    #[error(
+        "too rare: silence would take {days:.0} days to tell, at most {MOST_DAYS_TO_ALARM}; give it a probe or a period"
+    )]
     Rare {
         /// How long.
         days: f64,
@@ -118,13 +122,17 @@ pub fn fit(history: &History, options: &Options) -> Result<Cadence, NotYet> {
 /// the others' (each in its own measure) beyond 0.6. Ticks would not do: of a source that ticks every
 /// minute they say nothing.
 pub fn fit_site(histories: &[History], options: &Options) -> Vec<Result<Cadence, NotYet>> {
-    let mut all: Vec<Result<Cadence, NotYet>> =
-        histories.iter().map(|history| fit(history, options)).collect();
+    let mut all: Vec<Result<Cadence, NotYet>> = histories
+        .iter()
+        .map(|history| fit(history, options))
+        .collect();
     let shapes: Vec<Option<[f64; HOURS]>> = all
         .iter()
         .zip(histories)
         .map(|(fitted, history)| {
-            let busy = fitted.as_ref().is_ok_and(|cadence| cadence.ticks_a_day() >= PEER_TICKS_A_DAY);
+            let busy = fitted
+                .as_ref()
+                .is_ok_and(|cadence| cadence.ticks_a_day() >= PEER_TICKS_A_DAY);
             busy.then(|| shape(history, options))
         })
         .collect();
@@ -219,7 +227,9 @@ impl Crossed {
         let (mut delay, mut whole) = (0.0, 0.0);
         for gap in self.gaps.iter().step_by(1 + self.gaps.len() / 500) {
             let length = (gap.gap.to - gap.gap.from) as f64 / HOUR as f64;
-            let alarm = week.when(gap.gap.from, threshold)?.max(gap.gap.from + SHORTEST);
+            let alarm = week
+                .when(gap.gap.from, threshold)?
+                .max(gap.gap.from + SHORTEST);
             let wait = (alarm - gap.gap.from) as f64 / HOUR as f64;
             delay += wait * length - length * length / 2.0;
             whole += length;
@@ -265,7 +275,9 @@ impl Crossed {
             .filter(|gap| !gap.wrong && !out(gap))
             .map(|gap| {
                 let fold = folds.of(gap.from);
-                let length = weeks.get(fold).map_or(0.0, |week| week.gap(gap.from, gap.to));
+                let length = weeks
+                    .get(fold)
+                    .map_or(0.0, |week| week.gap(gap.from, gap.to));
                 Rescaled { gap, length, fold }
             })
             .collect();
@@ -299,7 +311,11 @@ impl Crossed {
                 return Vec::new();
             };
             let limit = OUTAGE * tail.threshold(crate::BUDGET * self.months);
-            let beyond = self.gaps.iter().take(suspects).all(|gap| gap.length > limit);
+            let beyond = self
+                .gaps
+                .iter()
+                .take(suspects)
+                .all(|gap| gap.length > limit);
             if beyond {
                 return self.gaps.iter().take(suspects).copied().collect();
             }
@@ -348,7 +364,11 @@ impl Crossed {
         if to_alarm > MOST_DAYS_TO_ALARM {
             return Err(NotYet::Rare { days: to_alarm });
         }
-        let out: Vec<(i64, i64)> = self.outages.iter().map(|out| (out.gap.from, out.gap.to)).collect();
+        let out: Vec<(i64, i64)> = self
+            .outages
+            .iter()
+            .map(|out| (out.gap.from, out.gap.to))
+            .collect();
         Ok(Cadence {
             week,
             threshold: short(threshold),
@@ -419,7 +439,8 @@ impl Folds {
             let place = usize::try_from((start - from) / length).unwrap_or(0);
             let cell = hour_of_week(start, options.offset);
             if let (false, Some(fold)) = (row.is_some_and(|row| row.wrong), rows.get_mut(place))
-                && let (Some(ticks), Some(hours)) = (fold.ticks.get_mut(cell), fold.hours.get_mut(cell))
+                && let (Some(ticks), Some(hours)) =
+                    (fold.ticks.get_mut(cell), fold.hours.get_mut(cell))
             {
                 *hours += watched;
                 *ticks += row.map_or(0.0, |row| f64::from(row.minutes.count_ones()));
@@ -436,7 +457,9 @@ impl Folds {
 
     fn of(&self, at: i64) -> usize {
         let place = (at - self.from).div_euclid(self.length);
-        usize::try_from(place).unwrap_or(0).min(self.rows.len().saturating_sub(1))
+        usize::try_from(place)
+            .unwrap_or(0)
+            .min(self.rows.len().saturating_sub(1))
     }
 
     fn hours(&self) -> f64 {
@@ -469,7 +492,9 @@ fn shrink(ticks: &[f64; HOURS], hours: &[f64; HOURS]) -> [f64; HOURS] {
         let cells = ticks.iter().zip(hours).enumerate();
         cells
             .filter(|(cell, _)| of(*cell))
-            .fold((0.0, 0.0), |(t, h), (_, (ticks, hours))| (t + ticks, h + hours))
+            .fold((0.0, 0.0), |(t, h), (_, (ticks, hours))| {
+                (t + ticks, h + hours)
+            })
     };
     let towards = |(ticks, hours): (f64, f64), prior: f64| {
         (ticks + SHRINK_HOURS * prior) / (hours + SHRINK_HOURS)

@@ -1,10 +1,26 @@
 //! draft
 #![warn(missing_docs)]
-mod baseline; mod fit; mod history; mod model; mod peers; pub mod ratio; mod sickness; mod special; mod tail; mod text; mod week;
+mod baseline;
+mod fit;
+mod history;
+mod model;
+mod peers;
+pub mod ratio;
+mod sickness;
+mod special;
+mod tail;
 #[cfg(any(test, feature = "testgen"))]
 pub mod testgen;
+mod text;
+mod week;
 pub use baseline::Baseline;
-pub use history::*; pub use fit::*; pub use model::*; pub use peers::*; pub use sickness::*; pub use text::{FormError, MAX_BYTES}; pub use week::MAX_AHEAD;
+pub use fit::*;
+pub use history::*;
+pub use model::*;
+pub use peers::*;
+pub use sickness::*;
+pub use text::{FormError, MAX_BYTES};
+pub use week::MAX_AHEAD;
 /// m
 pub const MINUTE: i64 = 60_000;
 /// h

@@ -163,5 +163,9 @@ impl Cadence {
 }
 
 pub(crate) fn clamp(pace: f64) -> f64 {
-    if pace.is_nan() { 1.0 } else { pace.clamp(PACE.0, PACE.1) }
+    if pace.is_nan() {
+        1.0
+    } else {
+        pace.clamp(PACE.0, PACE.1)
+    }
 }

@@ -32,9 +32,15 @@ impl Tail {
     /// there.
     pub(crate) fn new(longest_first: &[f64], all: usize) -> Option<Self> {
         let longest = *longest_first.first()?;
-        let beyond = (all / 10).clamp(5.min(all - 1), MOST_BEYOND).min(longest_first.len() - 1);
+        let beyond = (all / 10)
+            .clamp(5.min(all - 1), MOST_BEYOND)
+            .min(longest_first.len() - 1);
         let start = *longest_first.get(beyond)?;
-        let excess: Vec<f64> = longest_first.iter().take(beyond).map(|gap| gap - start).collect();
+        let excess: Vec<f64> = longest_first
+            .iter()
+            .take(beyond)
+            .map(|gap| gap - start)
+            .collect();
         let count = excess.len() as f64;
         if excess.is_empty() {
             return None;
@@ -105,7 +111,12 @@ mod tests {
 
     #[test]
     fn a_clockwork_has_a_threshold_just_above_its_period() {
-        let tail = Tail::new(&[1.01, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.99, 0.99, 0.98, 0.98], 12);
+        let tail = Tail::new(
+            &[
+                1.01, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.99, 0.99, 0.98, 0.98,
+            ],
+            12,
+        );
         let z = tail.unwrap().threshold(0.02);
         assert!((1.1..1.2).contains(&z), "{z}");
     }
@@ -114,7 +125,9 @@ mod tests {
     fn a_smaller_budget_never_lowers_the_threshold() {
         let gaps: Vec<f64> = exponential(300).iter().map(|gap| gap.powf(1.5)).collect();
         let tail = Tail::new(&gaps, gaps.len()).unwrap();
-        let thresholds: Vec<f64> = [3.0, 1.0, 0.3, 0.1, 0.01].map(|budget| tail.threshold(budget)).into();
+        let thresholds: Vec<f64> = [3.0, 1.0, 0.3, 0.1, 0.01]
+            .map(|budget| tail.threshold(budget))
+            .into();
         assert!(thresholds.is_sorted(), "{thresholds:?}");
     }
 }

@@ -135,7 +135,7 @@ impl Collector {
                 .or_insert_with(|| Senders::new(name, listen.max_senders, cursors))
                 .limit = limit;
             if let Some(listener) = self.listeners.get_mut(name)
-                && listener.is(listen)
+                && listener.becomes(listen)
             {
                 listener.retry(&self.spool);
                 continue;

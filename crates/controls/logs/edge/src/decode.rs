@@ -153,9 +153,9 @@ fn beats(event: &Value, heard: &mut Heard<'_>, peer: IpAddr, at: Time) {
     .any(|error| level.eq_ignore_ascii_case(error));
     let channel = text("/winlog/channel");
     if let Some(channel) = channel {
-        let number = event.pointer("/winlog/record_id").and_then(number);
-        heard.number = numbered(channel, number, Order::Strict);
-        let id = event.pointer("/winlog/event_id").and_then(number_of);
+        let record = event.pointer("/winlog/record_id").and_then(number);
+        heard.number = numbered(channel, record, Order::Strict);
+        let id = event.pointer("/winlog/event_id").and_then(number);
         heard.text = windows(channel, id, text("/message"), &heard.text);
         return;
     }
@@ -187,9 +187,9 @@ fn nxlog(event: &Value, heard: &mut Heard<'_>, peer: IpAddr, at: Time) {
     heard.is_error = severity.is_some_and(|severity| severity >= NXLOG_ERROR);
     let message = text("Message").or_else(|| text("message"));
     if let Some(channel) = text("Channel") {
-        let number = event.get("RecordNumber").and_then(number);
-        heard.number = numbered(channel, number, Order::Strict);
-        let id = event.get("EventID").and_then(number_of);
+        let record = event.get("RecordNumber").and_then(number);
+        heard.number = numbered(channel, record, Order::Strict);
+        let id = event.get("EventID").and_then(number);
         heard.text = windows(channel, id, message, &heard.text);
     } else if let Some(message) = message {
         heard.text = Cow::Owned(message.to_owned());
@@ -222,11 +222,6 @@ fn numbered(channel: &str, number: Option<u64>, order: Order) -> Option<Numbered
 /// A number, however it is written.
 fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok()) // ok: because anything else is no number
-}
-
-/// The same, under a name that a local may not shadow.
-fn number_of(value: &Value) -> Option<u64> {
-    number(value)
 }
 
 /// What a sender is called in the name of its source.

@@ -32,7 +32,7 @@ fn what_was_stored_is_loaded_again() {
     let opened = Sqlite::open(&dir).unwrap();
     assert_eq!(opened.load(), Ok(expected));
     assert_eq!(opened.history(first.at, 100), Ok(first.said));
-    let sent = opened.outbox(100).unwrap();
+    let sent = opened.outbox(0, 100).unwrap();
     assert!(sent.into_iter().map(|out| out.row).eq(first.outbox));
 }
 
@@ -258,14 +258,14 @@ fn a_message_waits_until_it_was_sent_and_its_id_is_never_given_again() {
     let opened = Sqlite::open(&folder("outbox")).unwrap();
     store(&opened, commit(1)).unwrap();
     store(&opened, commit(2)).unwrap();
-    let waiting = opened.outbox(10).unwrap();
+    let waiting = opened.outbox(0, 10).unwrap();
     assert_eq!(waiting.len(), 2);
-    assert_eq!(opened.outbox(1).unwrap(), waiting[..1]);
+    assert_eq!(opened.outbox(0, 1).unwrap(), waiting[..1]);
     opened.sent(waiting[0].id).unwrap();
     opened.sent(waiting[1].id).unwrap();
-    assert_eq!(opened.outbox(10), Ok(Vec::new()));
+    assert_eq!(opened.outbox(0, 10), Ok(Vec::new()));
     store(&opened, commit(3)).unwrap();
-    assert!(opened.outbox(10).unwrap()[0].id > waiting[1].id);
+    assert!(opened.outbox(0, 10).unwrap()[0].id > waiting[1].id);
 }
 
 #[test]

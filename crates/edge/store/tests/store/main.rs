@@ -124,7 +124,7 @@ fn whole(dir: &Path) -> u64 {
     let opened = Sqlite::open(dir).unwrap();
     let loaded = opened.load().unwrap();
     let last = loaded.seq();
-    let sent = opened.outbox(usize::MAX).unwrap();
+    let sent = opened.outbox(0, usize::MAX).unwrap();
     drop(opened);
     let conn = Connection::open(dir.join(DATABASE)).unwrap();
     let ok: String = conn

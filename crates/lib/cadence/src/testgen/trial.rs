@@ -3,7 +3,8 @@
 
 use super::{AFTER_DAYS, DAY, Holiday, Random, Source, TEST_DAYS, site};
 use crate::{
-    Cadence, HOUR, History, MINUTE, NotYet, Options, Peer, Recent, SHORTEST, Wait, fit::Crossed, fit_site, pace,
+    Cadence, HOUR, History, MINUTE, NotYet, Options, Peer, Recent, SHORTEST, Wait, fit::Crossed,
+    fit_site, pace,
 };
 
 /// Steps in which peers are looked at.
@@ -93,7 +94,8 @@ impl Site {
             .map(|source| {
                 let all = source.ticks.iter().zip(&source.lines);
                 let mut gather = crate::Gather::default();
-                all.filter(|(at, _)| **at < judged.0).for_each(|(at, lines)| gather.add(*at, *lines));
+                all.filter(|(at, _)| **at < judged.0)
+                    .for_each(|(at, lines)| gather.add(*at, *lines));
                 gather.into_history(Some(judged.0))
             })
             .collect();
@@ -112,7 +114,10 @@ impl Site {
 
     /// What was learned, by source.
     pub fn learned(&self) -> impl Iterator<Item = (&'static str, &Result<Cadence, NotYet>)> {
-        self.sources.iter().map(|source| source.name).zip(&self.fitted)
+        self.sources
+            .iter()
+            .map(|source| source.name)
+            .zip(&self.fitted)
     }
 
     /// Ticks of a source.
@@ -123,7 +128,9 @@ impl Site {
     /// The pace of each source's clock, from what its peers' [`Recent`] said at each step.
     fn all_paces(&self) -> Vec<Vec<f64>> {
         let steps = (self.judged.1 + CENSORED - self.judged.0) / STEP;
-        let times: Vec<i64> = (0..=steps).map(|step| self.judged.0 + step * STEP).collect();
+        let times: Vec<i64> = (0..=steps)
+            .map(|step| self.judged.0 + step * STEP)
+            .collect();
         let peers: Vec<Option<Vec<Peer>>> = self
             .sources
             .iter()
@@ -137,7 +144,12 @@ impl Site {
         let pace_of = |own: usize| {
             let others = peers.iter().enumerate().filter(|(other, _)| *other != own);
             let others: Vec<&Vec<Peer>> = others.filter_map(|(_, told)| told.as_ref()).collect();
-            let at = |step| others.iter().filter_map(|told| told.get(step).copied()).collect::<Vec<_>>();
+            let at = |step| {
+                others
+                    .iter()
+                    .filter_map(|told| told.get(step).copied())
+                    .collect::<Vec<_>>()
+            };
             (0..times.len()).map(|step| pace(&at(step))).collect()
         };
         let alone = vec![1.0; times.len()];
@@ -151,13 +163,23 @@ impl Site {
 
     /// When `method` tells that nothing came since `last`; none if something came before or it never
     /// tells.
-    fn alarm(&self, source: usize, method: Method, learned: Option<&Cadence>, last: i64, next: i64) -> Option<i64> {
+    fn alarm(
+        &self,
+        source: usize,
+        method: Method,
+        learned: Option<&Cadence>,
+        last: i64,
+        next: i64,
+    ) -> Option<i64> {
         let at = match method {
             Method::Timer(hours) => last + (hours * HOUR as f64) as i64,
             Method::LongestGap(times) => {
                 let ticks = self.sources.get(source)?.ticks.iter();
                 let known: Vec<i64> = ticks.copied().filter(|at| *at < self.judged.0).collect();
-                let longest = known.windows(2).filter_map(|pair| Some(pair.last()? - pair.first()?)).max()?;
+                let longest = known
+                    .windows(2)
+                    .filter_map(|pair| Some(pair.last()? - pair.first()?))
+                    .max()?;
                 last + (times * longest as f64) as i64
             }
             Method::Learned(_) => return self.learned_alarm(source, learned?, last, next),
@@ -213,7 +235,10 @@ impl Site {
             let cadence = learned.get(place).and_then(Option::as_ref);
             tally.months += (end - begin) as f64 / (30 * DAY) as f64;
             tally.not_judged += usize::from(cadence.is_none());
-            let first = source.ticks.partition_point(|at| *at < begin).saturating_sub(1);
+            let first = source
+                .ticks
+                .partition_point(|at| *at < begin)
+                .saturating_sub(1);
             let ticks = source.ticks.get(first..).unwrap_or(&[]);
             for pair in ticks.windows(2) {
                 let &[last, next] = pair else { continue };
@@ -221,7 +246,11 @@ impl Site {
                     continue;
                 }
                 if let Some(at) = self.alarm(place, method, cadence, last, next.min(end)) {
-                    alarms.push(Judged { source: place, last, at });
+                    alarms.push(Judged {
+                        source: place,
+                        last,
+                        at,
+                    });
                 }
             }
             let mut random = Random::new(place as u64 + 1);
@@ -236,18 +265,41 @@ impl Site {
                 tally.delays.push(delay as f64 / HOUR as f64);
             }
         }
-        if std::env::var("SHOW").is_ok() { for a in &alarms {
-            let step = ((a.at - self.judged.0).div_euclid(STEP)).max(0) as usize;
-            let day = (a.at - super::START) / DAY;
-            let hol = self.holidays.iter().any(|h| (a.at - h) >= 0 && (a.at-h) < DAY);
-            let aft = self.holidays.iter().any(|h| (a.at - h) >= DAY && (a.at-h) < 2*DAY);
-            eprintln!("src {} day {} wd {} hour {:.2} last {:.1}h before, pace {:.2} {}{} z {:.1}", a.source, day, day%7, ((a.at-super::START)%DAY) as f64/3600e3, (a.at-a.last) as f64/3600e3, self.paces[a.source][step], if hol {"HOL"} else {""}, if aft {"AFTER"} else {""}, learned[a.source].as_ref().map_or(0.0, |c| c.threshold()));
-        } }
+        if std::env::var("SHOW").is_ok() {
+            for a in &alarms {
+                let step = ((a.at - self.judged.0).div_euclid(STEP)).max(0) as usize;
+                let day = (a.at - super::START) / DAY;
+                let hol = self
+                    .holidays
+                    .iter()
+                    .any(|h| (a.at - h) >= 0 && (a.at - h) < DAY);
+                let aft = self
+                    .holidays
+                    .iter()
+                    .any(|h| (a.at - h) >= DAY && (a.at - h) < 2 * DAY);
+                eprintln!(
+                    "src {} day {} wd {} hour {:.2} last {:.1}h before, pace {:.2} {}{} z {:.1}",
+                    a.source,
+                    day,
+                    day % 7,
+                    ((a.at - super::START) % DAY) as f64 / 3600e3,
+                    (a.at - a.last) as f64 / 3600e3,
+                    self.paces[a.source][step],
+                    if hol { "HOL" } else { "" },
+                    if aft { "AFTER" } else { "" },
+                    learned[a.source].as_ref().map_or(0.0, |c| c.threshold())
+                );
+            }
+        }
         tally.false_alarms += alarms.len();
         alarms.sort_by_key(|alarm| alarm.at);
         for holiday in &self.holidays {
-            let near = alarms.iter().filter(|alarm| (holiday - HOUR..holiday + DAY).contains(&alarm.at));
-            tally.holiday_findings.push(groups(near.map(|alarm| alarm.at)));
+            let near = alarms
+                .iter()
+                .filter(|alarm| (holiday - HOUR..holiday + DAY).contains(&alarm.at));
+            tally
+                .holiday_findings
+                .push(groups(near.map(|alarm| alarm.at)));
         }
         tally.alarms.extend(alarms);
     }
@@ -287,7 +339,10 @@ impl Tally {
         delays.sort_by(f64::total_cmp);
         let at = |share: f64| {
             let place = (delays.len() as f64 * share) as usize;
-            delays.get(place.min(delays.len().saturating_sub(1))).copied().unwrap_or(0.0)
+            delays
+                .get(place.min(delays.len().saturating_sub(1)))
+                .copied()
+                .unwrap_or(0.0)
         };
         let soon = delays.iter().filter(|delay| **delay <= 24.0).count();
         Curve {
@@ -304,12 +359,26 @@ mod dbg {
     #[test]
     fn dbg() {
         for seed in 1..4 {
-        let s = super::Site::new(seed, super::Holiday::People);
-        for i in 0..6 {
-        let o = super::Options::default();
-        let c = super::Crossed::new(&s.histories[i], &o).unwrap();
-        println!("{seed} {i} outages {} n {} tail {:?}", c.outages.len(), c.gaps.len(), c.tail(None));
-        for g in c.gaps.iter().take(6) { println!("   {:.1} from day {:.2} ({}) {} min", g.length, (g.gap.from - super::super::START) as f64/86400e3, (g.gap.from - super::super::START)/86400000%7, (g.gap.to-g.gap.from)/60000); }
-        }}
+            let s = super::Site::new(seed, super::Holiday::People);
+            for i in 0..6 {
+                let o = super::Options::default();
+                let c = super::Crossed::new(&s.histories[i], &o).unwrap();
+                println!(
+                    "{seed} {i} outages {} n {} tail {:?}",
+                    c.outages.len(),
+                    c.gaps.len(),
+                    c.tail(None)
+                );
+                for g in c.gaps.iter().take(6) {
+                    println!(
+                        "   {:.1} from day {:.2} ({}) {} min",
+                        g.length,
+                        (g.gap.from - super::super::START) as f64 / 86400e3,
+                        (g.gap.from - super::super::START) / 86400000 % 7,
+                        (g.gap.to - g.gap.from) / 60000
+                    );
+                }
+            }
+        }
     }
 }

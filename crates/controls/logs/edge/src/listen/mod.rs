@@ -236,9 +236,20 @@ impl Listener {
         })
     }
 
-    /// Whether it listens as `policy` wants, with the files that are there now.
-    pub(crate) fn is(&self, policy: &Listen) -> bool {
-        self.policy == *policy && self.written == tls::written(policy)
+    /// Takes `policy` over, if its sockets can stay as they are: nothing is lost by another phrase.
+    pub(crate) fn becomes(&mut self, policy: &Listen) -> bool {
+        let sockets = |listen: &Listen| Listen {
+            max_senders: 0,
+            numbered: false,
+            errors: Vec::new(),
+            report: Vec::new(),
+            ..listen.clone()
+        };
+        let same = sockets(&self.policy) == sockets(policy) && self.written == tls::written(policy);
+        if same {
+            self.policy = policy.clone();
+        }
+        same
     }
 
     /// Where it listens.
