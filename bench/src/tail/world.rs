@@ -212,6 +212,7 @@ fn rotate(style: Style, log: &Path, desk: &Desk, chance: &mut Chance) {
         Style::CopyTruncate => {
             shift(log);
             fs::copy(log, numbered(log, 1, "")).expect("a copy");
+            thread::sleep(chance.millis(3)); // what is written now is in neither
             open(log).set_len(0).expect("ours");
         }
         Style::Delete => {
