@@ -289,18 +289,18 @@ impl Here<'_> {
         if let Some(deadline) = deadline {
             let last = entry.last(of);
             let silent = self.at >= last + deadline;
-            self.silence(entry, of, (silent, deadline), say);
+            self.silence(entry, of, (silent, &deadline.to_string()), say);
             due = earlier(due, (!silent).then(|| last + deadline));
         } else if let Some(pace) = pace {
             if let Some((silent, alarm, again)) = entry.habit.judge(self.at, pace) {
                 let waited = alarm.since(entry.last(of));
-                self.silence(entry, of, (silent, waited), say);
+                self.silence(entry, of, (silent, &waited.plain()), say);
                 due = earlier(due, again);
             }
         } else {
             let heard = entry.pulsed == Some(self.at) && entry.event.is_some();
             if heard && entry.habit.look_at().is_some_and(|alarm| alarm > self.at) {
-                self.silence(entry, of, (false, Span::default()), say);
+                self.silence(entry, of, (false, ""), say);
             }
             due = earlier(due, entry.habit.look_at().map(|alarm| alarm.max(self.at)));
         }
@@ -337,7 +337,7 @@ impl Here<'_> {
         &self,
         entry: &mut Entry,
         of: &Watched,
-        (silent, deadline): (bool, Span),
+        (silent, deadline): (bool, &str),
         say: Say<'_>,
     ) {
         let heard = entry.pulsed.or(entry.event).is_some();
@@ -346,11 +346,7 @@ impl Here<'_> {
         } else {
             "never".to_owned()
         };
-        let told = |finding: Finding| {
-            finding
-                .with("last", last)
-                .with("deadline", deadline.to_string())
-        };
+        let told = |finding: Finding| finding.with("last", last).with("deadline", deadline);
         self.turn(entry, of, (Wrong::Silent, silent), say, told);
     }
 

@@ -8,8 +8,10 @@ mod knows;
 pub mod posture;
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read},
     ops::ControlFlow,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -342,11 +344,26 @@ pub(crate) fn read_policy(
     root: &Path,
 ) -> Result<(String, Option<PathBuf>), Fault> {
     let path = named.map_or_else(|| root.join(POLICY), Path::to_path_buf);
-    match fs::read_to_string(&path) {
+    match read_regular(&path) {
         Ok(text) => Ok((text, Some(path))),
         Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
             Ok((String::new(), None))
         }
         Err(error) => Err(Fault::new(&fault::POLICY_UNREADABLE, error).at(path.display())),
     }
+}
+
+/// A FIFO in the place of a file would hold whoever opens or reads it, and the main loop is who does.
+fn read_regular(path: &Path) -> io::Result<String> {
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let mut file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblock)
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text)
 }

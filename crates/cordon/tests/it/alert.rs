@@ -8,7 +8,7 @@ use std::{
     process::Command,
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -183,6 +183,51 @@ fn somebody_outside_notices_that_the_hub_was_killed() {
         pings.recv_timeout(Duration::from_secs(5)),
         Err(RecvTimeoutError::Timeout)
     );
+    fs::remove_dir_all(root).unwrap();
+}
+
+/// A server that takes connections and never says a word.
+fn mute() -> (u16, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    (listener.local_addr().unwrap().port(), listener)
+}
+
+#[test]
+fn a_mail_server_that_never_answers_delays_no_ping() {
+    let (smtp, _taken) = mute();
+    let (port, asked) = receiver();
+    let outside =
+        format!("[alert.outside]\nping = \"http://127.0.0.1:{port}/alive\"\nevery = \"1s\"\n");
+    let root = told_of("mute", &[], "a line", &(by_mail(smtp) + &outside));
+    let up = Up::start(&root);
+    // The first answer of the mail server is waited for 30 seconds: all of these come meanwhile.
+    let began = Instant::now();
+    for _ in 0..5 {
+        asked.recv_timeout(Duration::from_secs(15)).unwrap();
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(25),
+        "{:?}",
+        began.elapsed()
+    );
+    up.end("-KILL");
+    fs::remove_dir_all(root).unwrap();
+}
+
+#[test]
+fn a_fifo_in_the_place_of_the_policy_is_refused_and_holds_nobody() {
+    let (port, pings) = receiver();
+    let alert =
+        format!("[alert.outside]\nping = \"http://127.0.0.1:{port}/alive\"\nevery = \"1s\"\n");
+    let root = told_of("fifo", &[], "a line", &alert);
+    let up = Up::start(&root);
+    pings.recv_timeout(MINUTE).unwrap();
+    let policy = root.join("etc/cordon/policy.toml");
+    fs::remove_file(&policy).unwrap();
+    let made = Command::new("mkfifo").arg(&policy).status().unwrap();
+    assert!(made.success());
+    up.within(MINUTE, |page| page.contains("no regular file"));
+    assert_eq!(up.end("-TERM"), 0);
     fs::remove_dir_all(root).unwrap();
 }
 
