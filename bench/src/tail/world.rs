@@ -22,7 +22,7 @@ pub const LINE_BYTES: u64 = 96;
 const RATE: u64 = 10_000;
 
 /// Rotated generations that are kept.
-const KEPT: u32 = 5;
+const KEPT: u32 = 50;
 
 /// How long a reader may take to come to the end when nothing is written any more.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -82,7 +82,10 @@ struct Chance(u64);
 
 impl Chance {
     fn millis(&mut self, below: u64) -> Duration {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         Duration::from_micros((self.0 >> 33) % (below * 1000))
     }
 }
@@ -161,7 +164,11 @@ fn settled(reader: Reader, folder: &Path, written: u64) -> Heard {
 
 fn open(log: &Path) -> File {
     let mut options = OpenOptions::new();
-    options.create(true).append(true).open(log).expect("the log")
+    options
+        .create(true)
+        .append(true)
+        .open(log)
+        .expect("the log")
 }
 
 fn write(desk: &Desk, log: &Path) {

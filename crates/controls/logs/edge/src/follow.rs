@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | renamed, a new file made | the old one is read to its end and held, for it may still be written; then the generations between, the oldest first; then the new one |
 //! | renamed more often than files were kept | a gap where the numbers have a hole, or where the file that was followed is gone and others came |
-//! | copied and truncated | the rest is read from the copy, then generations since, then the file from 0; without a copy a gap |
+//! | copied and truncated | the rest is read from the copy, then generations since, then the file from 0; what was written between copy and cut is in neither, so that a gap of unknown size is told unless the log was quiet; without a copy a gap |
+//! | packed | what was read is found again in the `.gz` and read on from there; one that is damaged is a gap |
 //! | deleted, made anew | the old one is read to its end and let go; then the new one |
 //! | restarted meanwhile | the files of the cursor are found by device and inode and by what is in them, else as copies; if they are gone, a gap |
 //!

@@ -71,7 +71,11 @@ impl Open {
             used: 0,
             offset,
             read: offset,
-            size: if packed { offset } else { about.len().max(offset) },
+            size: if packed {
+                offset
+            } else {
+                about.len().max(offset)
+            },
             written: written(&about),
         }))
     }

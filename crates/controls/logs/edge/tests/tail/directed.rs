@@ -110,8 +110,9 @@ fn generations_between_are_read_the_oldest_first() {
         dir.rotate();
         dir.write("mail.log", line);
     }
-    check(&mut tail, &["two", "three", "four", "five"], &[]);
-    check(&mut other, &["two", "three", "four", "five"], &[]);
+    // Whoever wrote between the copy and the cut wrote for nobody; how much, nobody knows.
+    check(&mut tail, &["two", "three", "four", "five"], &[None]);
+    check(&mut other, &["two", "three", "four", "five"], &[None]);
     check(&mut tail, &[], &[]);
     check(&mut other, &[], &[]);
 }
@@ -179,8 +180,8 @@ fn what_was_copied_and_cut_is_read_from_the_copy() {
     dir.write("mail.log", b"six\n");
     dir.copy_and_cut(); // twice between two polls
     dir.write("mail.log", b"seven\n");
-    check(&mut tail, &["six", "seven"], &[]);
-    check(&mut other, &["six", "seven"], &[]);
+    check(&mut tail, &["six", "seven"], &[None]);
+    check(&mut other, &["six", "seven"], &[None]);
 }
 
 #[test]
