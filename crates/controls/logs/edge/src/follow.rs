@@ -10,6 +10,7 @@
 //! | restarted meanwhile | the files of the cursor are found by device and inode and by what is in them, else as copies; if they are gone, a gap |
 //!
 //! What cannot be known: whether files came and went between two polls without leaving a trace; whether a
+//! generation that was both begun and ended between two polls was renamed or copied and cut; whether a
 //! file was cut and written again with the same first [`FINGERPRINT_BYTES`](crate::FINGERPRINT_BYTES) and
 //! the same [`SEAM_BYTES`](crate::SEAM_BYTES) before the place, as when little of a first line was read. A line that was torn by truncation is
 //! handed out as two. What a writer adds to a file after the next rotation is not followed.
