@@ -8,6 +8,7 @@
 //! (rsyslog with a configuration of its own); without one, both are measured.
 #![expect(
     clippy::disallowed_methods,
+    clippy::print_stderr,
     clippy::print_stdout,
     clippy::expect_used,
     reason = "a measurement, not a product"
@@ -70,6 +71,14 @@ fn measure(reader: Reader, style: Style, rounds: u32) -> bool {
     let found = u64::try_from(heard.numbers.range(..written).count()).expect("few");
     let lost = written - found;
     let twice: u64 = heard.numbers.values().map(|times| times - 1).sum();
+    let mut missing: Vec<(u64, u64)> = Vec::new();
+    for number in (0..written).filter(|number| !heard.numbers.contains_key(number)) {
+        match missing.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => missing.push((number, number)),
+        }
+    }
+    eprintln!("{} {}: missing {missing:?}", reader.name(), style.name());
     let known: Vec<u64> = heard.gaps.iter().flatten().copied().collect();
     let (gaps, bytes) = (heard.gaps.len(), known.iter().sum::<u64>());
     println!(

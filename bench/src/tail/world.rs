@@ -22,7 +22,7 @@ pub const LINE_BYTES: u64 = 96;
 const RATE: u64 = 10_000;
 
 /// Rotated generations that are kept.
-const KEPT: u32 = 5;
+const KEPT: u32 = 50;
 
 /// How long a reader may take to come to the end when nothing is written any more.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -41,6 +41,9 @@ const JOURNALS: u64 = 5;
 /// Polls between two looks at packages.
 const PACKAGES: u64 = 60;
 
+/// Polls between two words on what the lines of a source looked like.
+const VITALS: u64 = 60;
+
 /// Polls between two plantings of every probe.
 const PROBES: u64 = 300;
 
@@ -329,6 +332,14 @@ impl Running<'_> {
                 flow
             });
             flow?;
+            if poll.is_multiple_of(VITALS)
+                && let Some(sensed) = tail.vitals()
+            {
+                send(Word::Sensed {
+                    sensed,
+                    cursor: None,
+                })?;
+            }
             self.ended(name, end, poll, send)?;
         }
         self.tails = tails;

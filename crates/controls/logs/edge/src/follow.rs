@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | renamed, a new file made | the old one is read to its end and held, for it may still be written; then the generations between, the oldest first; then the new one |
 //! | renamed more often than files were kept | a gap where the numbers have a hole, or where the file that was followed is gone and others came |
-//! | copied and truncated | the rest is read from the copy, then generations since, then the file from 0; without a copy a gap |
+//! | copied and truncated | the rest is read from the copy, then generations since, then the file from 0; what was written between copy and cut is in neither, so that a gap of unknown size is told unless the log was quiet; without a copy a gap |
+//! | packed | what was read is found again in the `.gz` and read on from there; one that is damaged is a gap |
 //! | deleted, made anew | the old one is read to its end and let go; then the new one |
 //! | restarted meanwhile | the files of the cursor are found by device and inode and by what is in them, else as copies; if they are gone, a gap |
 //!
 //! What cannot be known: whether files came and went between two polls without leaving a trace; whether a
+//! generation that was both begun and ended between two polls was renamed or copied and cut; whether a
 //! file was cut and written again with the same first [`FINGERPRINT_BYTES`](crate::FINGERPRINT_BYTES) and
 //! the same [`SEAM_BYTES`](crate::SEAM_BYTES) before the place, as when little of a first line was read. A line that was torn by truncation is
 //! handed out as two. What a writer adds to a file after the next rotation is not followed.

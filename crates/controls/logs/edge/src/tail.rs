@@ -11,11 +11,12 @@
 
 use std::{mem, ops::ControlFlow, path::PathBuf};
 
-use cordon_model::{Cursor, End, Host, Sense, Sensed, SourceName};
+use cordon_model::{Cursor, End, Fact, Host, Sense, Sensed, SourceName, Time, Watched};
 
 use crate::{
     follow::{Ended, Follow},
     open::{MAX_POLL_BYTES, Round},
+    shapes::Shapes,
     syslog::Zone,
     voice::{Voice, blind},
 };
@@ -35,6 +36,19 @@ pub struct Tail {
     pub zone: Zone,
     follow: Follow,
     behind: bool,
+    vital: Vital,
+}
+
+/// What its lines looked like since that was last told.
+#[derive(Debug, Default)]
+struct Vital {
+    lines: u64,
+    /// Lines of which no time could be read.
+    unparsed: u64,
+    shapes: Shapes,
+    /// The own time of the last line that bears one, and when the file was written then.
+    last: Option<Time>,
+    written: Option<Time>,
 }
 
 impl Tail {
@@ -48,6 +62,7 @@ impl Tail {
             zone: Zone::default(),
             follow: Follow::default(),
             behind: false,
+            vital: Vital::default(),
         }
     }
 
@@ -69,6 +84,32 @@ impl Tail {
         self.behind
     }
 
+    /// What the lines looked like since this was last asked; none if there were none.
+    ///
+    /// A line whose time cannot be read counts as one of unknown form. Skew is held against the time at which
+    /// the file was written, so that a backlog looks no older than it is.
+    pub fn vitals(&mut self) -> Option<Sensed> {
+        let vital = mem::take(&mut self.vital);
+        if vital.lines == 0 {
+            return None;
+        }
+        let skew = |(said, written): (Time, Time)| {
+            let secs = |time: Time| i64::try_from(time.millis() / 1000).unwrap_or(i64::MAX);
+            secs(written).saturating_sub(secs(said))
+        };
+        Some(Sensed {
+            host: self.host.clone(),
+            said: None,
+            fact: Fact::Vitals {
+                of: Watched::Source(self.source.clone()),
+                lines: vital.lines,
+                unparsed: vital.unparsed,
+                skew_secs: vital.last.zip(vital.written).map(skew),
+                shapes: vital.shapes.estimate(),
+            },
+        })
+    }
+
     /// Hands out everything that is new: each line, then a pulse, each with a cursor to go on from.
     ///
     /// A line without its newline is held back until that comes, and cursors point before it. Where the
@@ -76,6 +117,11 @@ impl Tail {
     pub fn poll(&mut self, out: &mut dyn FnMut(Sensed, Option<Cursor>) -> ControlFlow<()>) -> End {
         let mut follow = mem::take(&mut self.follow);
         let mut count = mem::take(&mut follow.count);
+        let vital = &mut self.vital;
+        let mut noted = |sensed: Sensed, cursor: Option<Cursor>| {
+            vital.note(&sensed);
+            out(sensed, cursor)
+        };
         let voice = Voice {
             host: &self.host,
             source: &self.source,
@@ -86,7 +132,7 @@ impl Tail {
             &self.path,
             &mut Round {
                 voice,
-                out,
+                out: &mut noted,
                 count: &mut count,
                 left: MAX_POLL_BYTES,
             },
@@ -100,6 +146,7 @@ impl Tail {
                 (End::Blind { why }, seen > 0)
             }
         };
+        self.vital.written = count.last.or(self.vital.written);
         self.behind = matches!(ended, Ok(Ended::Limit));
         let mut told = ControlFlow::Continue(());
         if pulse {
@@ -116,6 +163,18 @@ impl Tail {
             ControlFlow::Continue(()) => end,
             ControlFlow::Break(()) => End::Stopped,
         }
+    }
+}
+
+impl Vital {
+    fn note(&mut self, sensed: &Sensed) {
+        let Fact::Log(line) = &sensed.fact else {
+            return;
+        };
+        self.lines += 1;
+        self.unparsed += u64::from(sensed.said.is_none());
+        self.shapes.add(line.text.as_str());
+        self.last = sensed.said.or(self.last);
     }
 }
 

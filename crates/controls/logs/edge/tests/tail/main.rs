@@ -4,6 +4,7 @@
 
 mod directed;
 mod model;
+mod odd;
 
 use std::{
     fs::{self, File, OpenOptions},
