@@ -95,11 +95,11 @@ pub fn write(record: &Record<'_>, to: &mut Vec<u8>) -> bool {
     let Ok(body) = postcard::to_stdvec(record) else {
         return false;
     };
-    let Some(length) = u32::try_from(body.len())
-        .ok()
-        .filter(|_| body.len() <= MAX_RECORD_BYTES)
-    else {
-        return false; // ok: because the caller is told
+    if body.len() > MAX_RECORD_BYTES {
+        return false;
+    }
+    let Ok(length) = u32::try_from(body.len()) else {
+        return false;
     };
     to.extend_from_slice(&length.to_le_bytes());
     to.extend_from_slice(&sum(length, &body).to_le_bytes());
