@@ -23,14 +23,22 @@ const SITES: u64 = 12;
 /// Arrivals a day to which recorded counts are thinned.
 const THINNED: [f64; 3] = [2000.0, 200.0, 20.0];
 
-const BUDGETS: [f64; 10] = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0];
-const TIMERS: [f64; 11] = [1.0, 2.0, 4.0, 12.0, 24.0, 36.0, 48.0, 60.0, 72.0, 96.0, 120.0];
+const BUDGETS: [f64; 12] = [
+    0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.7, 1.0, 1.5, 2.5, 4.0,
+];
+const TIMERS: [f64; 11] = [
+    1.0, 2.0, 4.0, 12.0, 24.0, 36.0, 48.0, 60.0, 72.0, 96.0, 120.0,
+];
 const LONGEST: [f64; 9] = [0.9, 1.0, 1.05, 1.1, 1.25, 1.5, 1.75, 2.0, 3.0];
 
 fn main() {
-    println!("data\tmethod\tsetting\tfalse a month\tp50 h\tp90 h\tin a day\tholiday\tjudged\tsources");
+    println!(
+        "data\tmethod\tsetting\tfalse a month\tp50 h\tp90 h\tin a day\tholiday\tjudged\tsources"
+    );
     let synthetic = |from: u64, holiday| -> Vec<Site> {
-        (from..from + SITES).map(|seed| Site::new(seed, holiday)).collect()
+        (from..from + SITES)
+            .map(|seed| Site::new(seed, holiday))
+            .collect()
     };
     rows("sites", &synthetic(1, Holiday::People));
     rows("other sites", &synthetic(1001, Holiday::People));
@@ -45,7 +53,10 @@ fn main() {
 
 fn rows(data: &str, sites: &[Site]) {
     let ours = BUDGETS.map(Method::Learned);
-    let methods = ours.into_iter().chain(TIMERS.map(Method::Timer)).chain(LONGEST.map(Method::LongestGap));
+    let methods = ours
+        .into_iter()
+        .chain(TIMERS.map(Method::Timer))
+        .chain(LONGEST.map(Method::LongestGap));
     for method in methods {
         let mut tally = Tally::default();
         for site in sites {
@@ -84,11 +95,18 @@ fn alone(sources: Vec<Source>, share: f64) -> Vec<Site> {
 
 /// Counts of tweets in five minutes, thinned to arrivals with fixed seeds.
 fn nab(folder: &Path) -> Vec<Site> {
-    const NAMES: [&str; 10] = ["AAPL", "AMZN", "CRM", "CVS", "FB", "GOOG", "IBM", "KO", "PFE", "UPS"];
+    const NAMES: [&str; 10] = [
+        "AAPL", "AMZN", "CRM", "CVS", "FB", "GOOG", "IBM", "KO", "PFE", "UPS",
+    ];
     let mut sources = Vec::new();
     for (place, name) in NAMES.into_iter().enumerate() {
         let member = format!("data/realTweets/Twitter_volume_{name}.csv");
-        let text = output(Command::new("tar").arg("-xJOf").arg(folder.join("nab_series.tar.xz")).arg(member));
+        let text = output(
+            Command::new("tar")
+                .arg("-xJOf")
+                .arg(folder.join("nab_series.tar.xz"))
+                .arg(member),
+        );
         let counts: Vec<(i64, f64)> = text.lines().skip(1).filter_map(count).collect();
         let days = (counts.len() / 288) as f64;
         let all: f64 = counts.iter().map(|(_, count)| count).sum();
@@ -111,18 +129,31 @@ fn nab(folder: &Path) -> Vec<Site> {
 fn count(line: &str) -> Option<(i64, f64)> {
     let (at, count) = line.split_once(',')?;
     let number = |from: usize, to: usize| at.get(from..to)?.parse::<u64>().ok();
-    let date = (i64::try_from(number(0, 4)?).ok()?, number(5, 7)?, number(8, 10)?);
+    let date = (
+        i64::try_from(number(0, 4)?).ok()?,
+        number(5, 7)?,
+        number(8, 10)?,
+    );
     let time = Time::from_civil(date, (number(11, 13)?, number(14, 16)?, number(17, 19)?))?;
-    Some((i64::try_from(time.millis()).ok()?, count.trim().parse().ok()?))
+    Some((
+        i64::try_from(time.millis()).ok()?,
+        count.trim().parse().ok()?,
+    ))
 }
 
 /// Times of commits.
 fn git(folder: &Path) -> Vec<Site> {
-    const NAMES: [&str; 3] = ["SigmaHQ+sigma", "WithSecureLabs+chainsaw", "Yamato-Security+hayabusa-rules"];
+    const NAMES: [&str; 3] = [
+        "SigmaHQ+sigma",
+        "WithSecureLabs+chainsaw",
+        "Yamato-Security+hayabusa-rules",
+    ];
     let read = |name: &'static str| {
         let path = folder.join(format!("silence/arrivals_git_{name}.txt.gz"));
         let text = output(Command::new("gzip").arg("-dc").arg(path));
-        let arrivals = text.lines().filter_map(|line| line.trim().parse::<i64>().ok());
+        let arrivals = text
+            .lines()
+            .filter_map(|line| line.trim().parse::<i64>().ok());
         series(name, arrivals.map(|seconds| seconds * 1000).collect())
     };
     alone(NAMES.map(read).into(), 0.66)
@@ -130,16 +161,30 @@ fn git(folder: &Path) -> Vec<Site> {
 
 /// The programs of a Linux host that wrote at least twelve lines; 28 days to learn, 14 to judge.
 fn loghub(folder: &Path) -> Vec<Site> {
-    const PROGRAMS: [&str; 6] = ["sshd(pam_unix)", "su(pam_unix)", "logrotate", "ftpd", "cups", "kernel"];
+    const PROGRAMS: [&str; 6] = [
+        "sshd(pam_unix)",
+        "su(pam_unix)",
+        "logrotate",
+        "ftpd",
+        "cups",
+        "kernel",
+    ];
     let text = std::fs::read(folder.join("loghub/Linux_2k.log")).expect("the corpus");
     let text = String::from_utf8_lossy(&text);
     let around: Time = "2005-12-31T00:00:00Z".parse().expect("a time");
     let read = |program: &'static str| {
-        let word = |line: &&str| line.split_whitespace().nth(4).is_some_and(|tag| tag.starts_with(program));
+        let word = |line: &&str| {
+            line.split_whitespace()
+                .nth(4)
+                .is_some_and(|tag| tag.starts_with(program))
+        };
         let at = |line: &str| i64::try_from(cordon_logs::stamp(line, around)?.millis()).ok();
         series(program, text.lines().filter(word).filter_map(at).collect())
     };
-    let sources = PROGRAMS.map(read).into_iter().filter(|source| source.ticks.len() >= 12);
+    let sources = PROGRAMS
+        .map(read)
+        .into_iter()
+        .filter(|source| source.ticks.len() >= 12);
     let long = sources.filter(|source| {
         let ends = source.ticks.first().zip(source.ticks.last());
         ends.is_some_and(|(first, last)| last - first > 30 * DAY)

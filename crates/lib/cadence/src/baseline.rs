@@ -98,7 +98,11 @@ impl Baseline {
             if at >= to {
                 break;
             }
-            let next = at.div_euclid(HOUR).saturating_add(1).saturating_mul(HOUR).min(to);
+            let next = at
+                .div_euclid(HOUR)
+                .saturating_add(1)
+                .saturating_mul(HOUR)
+                .min(to);
             lines += self.mean(at, offset) * next.saturating_sub(at) as f64 / HOUR as f64;
             at = next;
         }
@@ -132,7 +136,11 @@ impl Baseline {
 
     /// The characters of the 48 classes.
     pub(crate) fn text(&self) -> String {
-        let char_of = |level: &u8| LEVELS.get(usize::from(*level)).map_or('.', |byte| char::from(*byte));
+        let char_of = |level: &u8| {
+            LEVELS
+                .get(usize::from(*level))
+                .map_or('.', |byte| char::from(*byte))
+        };
         self.levels.iter().map(char_of).collect()
     }
 
@@ -161,7 +169,9 @@ pub(crate) fn sound_hours(history: &History, outages: &[(i64, i64)]) -> Vec<Hour
             start,
             ..Hour::default()
         });
-        let out = outages.iter().any(|(from, to)| start < *to && start + HOUR > *from);
+        let out = outages
+            .iter()
+            .any(|(from, to)| start < *to && start + HOUR > *from);
         if !row.wrong && !out {
             hours.push(row);
         }
@@ -183,7 +193,8 @@ fn profile(hours: &[Hour], offset: i64) -> [u8; CLASSES] {
             class.push(hour.lines);
         }
     }
-    let all = hours.iter().map(|hour| f64::from(hour.lines)).sum::<f64>() / hours.len().max(1) as f64;
+    let all =
+        hours.iter().map(|hour| f64::from(hour.lines)).sum::<f64>() / hours.len().max(1) as f64;
     classes.map(|mut lines| {
         lines.sort_unstable();
         let top = lines.get(lines.len() * 19 / 20).copied().unwrap_or(0);
@@ -199,8 +210,14 @@ const LEAST_SHARE: f64 = 0.002;
 fn share(hours: &[Hour], of: impl Fn(&Hour) -> u32) -> Option<Share> {
     const WEIGHT: (f64, f64) = (2.0, 300.0);
     let counts = |hour: &Hour| (f64::from(of(hour).min(hour.lines)), f64::from(hour.lines));
-    let heard: Vec<(f64, f64)> = hours.iter().filter(|hour| hour.lines > 0).map(counts).collect();
-    let (some, all) = heard.iter().fold((0.0, 0.0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+    let heard: Vec<(f64, f64)> = hours
+        .iter()
+        .filter(|hour| hour.lines > 0)
+        .map(counts)
+        .collect();
+    let (some, all) = heard
+        .iter()
+        .fold((0.0, 0.0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
     let usual = short(((some + 0.5) / (all + 1.0)).max(LEAST_SHARE));
     // Moments of the beta-binomial law: its variance is n p q (1 + (n - 1) / (weight + 1)).
     let (mut plain, mut extra, mut seen) = (0.0, 0.0, 0.0);
@@ -216,7 +233,9 @@ fn share(hours: &[Hour], of: impl Fn(&Hour) -> u32) -> Option<Share> {
         weight: short(weight),
         limit: sickness::limit(),
     };
-    let steps = heard.iter().map(|(count, of)| sickness::share_step(&share, *count, *of));
+    let steps = heard
+        .iter()
+        .map(|(count, of)| sickness::share_step(&share, *count, *of));
     let limit = swing(steps)?;
     Some(Share { limit, ..share })
 }
@@ -234,10 +253,16 @@ fn swing(steps: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 fn shapes(hours: &[Hour]) -> Option<Shapes> {
-    let mut lines: Vec<u32> = hours.iter().map(|hour| hour.lines).filter(|lines| *lines > 0).collect();
+    let mut lines: Vec<u32> = hours
+        .iter()
+        .map(|hour| hour.lines)
+        .filter(|lines| *lines > 0)
+        .collect();
     lines.sort_unstable();
     let median = lines.get(lines.len() / 2).copied()?;
-    let full = hours.iter().filter(|hour| hour.lines >= median && hour.shapes > 0);
+    let full = hours
+        .iter()
+        .filter(|hour| hour.lines >= median && hour.shapes > 0);
     let mut shapes: Vec<u32> = full.map(|hour| hour.shapes).collect();
     shapes.sort_unstable();
     let least = *shapes.get(shapes.len() / 100)?;

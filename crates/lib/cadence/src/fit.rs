@@ -28,15 +28,19 @@ pub const MONTH_HOURS: f64 = 730.5;
 /// Longest silence that is worth an alarm of this kind, in days: beyond it a probe has to tell.
 pub const MOST_DAYS_TO_ALARM: f64 = 14.0;
 
-/// Most mean gaps that the threshold may be: a source that rests longer comes and goes as it likes.
-pub const MOST_GAPS_TO_ALARM: f64 = 60.0;
+/// A source that rests for days and for more mean gaps than this comes and goes as it likes: one that
+/// comes by chance alone would be told by then.
+pub const MOST_GAPS_TO_ALARM: f64 = 15.0;
 
-/// A source that comes by chance alone is judged after fewer mean gaps than this: one that needs more
-/// days than are any use is called rare below it, and irregular above.
-const RARE_GAPS_TO_ALARM: f64 = 12.0;
+/// The days of [`MOST_GAPS_TO_ALARM`].
+pub const IRREGULAR_DAYS_TO_ALARM: f64 = 3.0;
 
-/// Pseudo-exposure of each step of the shrinkage, in hours.
+/// Pseudo-exposure of the steps of the shrinkage, in hours.
 const SHRINK_HOURS: f64 = 3.0;
+
+/// The same where weekends part from workdays: they are so different that little of one may leak into
+/// the other, or the weekend of a source that rests then would be its longest gap by far.
+const SHRINK_WEEKEND_HOURS: f64 = 0.25;
 
 /// An outage of the history is a gap this many times beyond what all the rest allow.
 const OUTAGE: f64 = 1.5;
@@ -87,10 +91,14 @@ pub enum NotYet {
         days: u32,
     },
     /// It comes and goes as it likes.
-    #[error("irregular: it rests {gaps:.0} times its mean gap without being broken, at most {MOST_GAPS_TO_ALARM} and {MOST_DAYS_TO_ALARM} days")]
+    #[error(
+        "irregular: it may rest {days:.0} days, {gaps:.0} times its mean gap, at most {MOST_GAPS_TO_ALARM} times"
+    )]
     Irregular {
         /// The threshold that it would need, in mean gaps.
         gaps: f64,
+        /// The same in days.
+        days: f64,
     },
     /// It fell silent so often that silence is what it does.
     #[error("irregular: {outages} gaps in {days} days look like outages")]
@@ -101,7 +109,9 @@ pub enum NotYet {
         days: u32,
     },
     /// It comes so seldom that silence would be told too late to help.
-    #[error("too rare: silence would take {days:.0} days to tell, at most {MOST_DAYS_TO_ALARM}; give it a probe or a period")]
+    #[error(
+        "too rare: silence would take {days:.0} days to tell, at most {MOST_DAYS_TO_ALARM}; give it a probe or a period"
+    )]
     Rare {
         /// How long.
         days: f64,
@@ -127,13 +137,17 @@ pub(crate) fn is_by_day_shaped(cadence: &Cadence) -> bool {
 /// the others' (each in its own measure) beyond 0.6. Ticks would not do: of a source that ticks every
 /// minute they say nothing.
 pub fn fit_site(histories: &[History], options: &Options) -> Vec<Result<Cadence, NotYet>> {
-    let mut all: Vec<Result<Cadence, NotYet>> =
-        histories.iter().map(|history| fit(history, options)).collect();
+    let mut all: Vec<Result<Cadence, NotYet>> = histories
+        .iter()
+        .map(|history| fit(history, options))
+        .collect();
     let shapes: Vec<Option<[f64; HOURS]>> = all
         .iter()
         .zip(histories)
         .map(|(fitted, history)| {
-            let busy = fitted.as_ref().is_ok_and(|cadence| cadence.ticks_a_day() >= PEER_TICKS_A_DAY);
+            let busy = fitted
+                .as_ref()
+                .is_ok_and(|cadence| cadence.ticks_a_day() >= PEER_TICKS_A_DAY);
             busy.then(|| shape(history, options))
         })
         .collect();
@@ -274,7 +288,9 @@ impl Crossed {
             .filter(|gap| !gap.wrong && !out(gap))
             .map(|gap| {
                 let fold = folds.of(gap.from);
-                let length = weeks.get(fold).map_or(0.0, |week| week.gap(gap.from, gap.to));
+                let length = weeks
+                    .get(fold)
+                    .map_or(0.0, |week| week.gap(gap.from, gap.to));
                 Rescaled { gap, length, fold }
             })
             .collect();
@@ -308,7 +324,11 @@ impl Crossed {
                 return Vec::new();
             };
             let limit = OUTAGE * tail.threshold(crate::BUDGET * self.months);
-            let beyond = self.gaps.iter().take(suspects).all(|gap| gap.length > limit);
+            let beyond = self
+                .gaps
+                .iter()
+                .take(suspects)
+                .all(|gap| gap.length > limit);
             if beyond {
                 return self.gaps.iter().take(suspects).copied().collect();
             }
@@ -351,14 +371,20 @@ impl Crossed {
         let threshold = self.threshold(None).ok_or(few.clone())?;
         let due = self.gaps.get(self.gaps.len() / 2).ok_or(few)?.length;
         let to_alarm = threshold / week.total() * 7.0;
-        let heavy = threshold > RARE_GAPS_TO_ALARM && to_alarm > MOST_DAYS_TO_ALARM;
-        if threshold > MOST_GAPS_TO_ALARM || heavy {
-            return Err(NotYet::Irregular { gaps: threshold });
+        if threshold > MOST_GAPS_TO_ALARM && to_alarm > IRREGULAR_DAYS_TO_ALARM {
+            return Err(NotYet::Irregular {
+                gaps: threshold,
+                days: to_alarm,
+            });
         }
         if to_alarm > MOST_DAYS_TO_ALARM {
             return Err(NotYet::Rare { days: to_alarm });
         }
-        let out: Vec<(i64, i64)> = self.outages.iter().map(|out| (out.gap.from, out.gap.to)).collect();
+        let out: Vec<(i64, i64)> = self
+            .outages
+            .iter()
+            .map(|out| (out.gap.from, out.gap.to))
+            .collect();
         Ok(Cadence {
             week,
             threshold: short(threshold),
@@ -436,7 +462,8 @@ impl Folds {
             let place = usize::try_from((start - from) / length).unwrap_or(0);
             let cell = hour_of_week(start, options.offset);
             if let (false, Some(fold)) = (row.is_some_and(|row| row.wrong), rows.get_mut(place))
-                && let (Some(ticks), Some(hours)) = (fold.ticks.get_mut(cell), fold.hours.get_mut(cell))
+                && let (Some(ticks), Some(hours)) =
+                    (fold.ticks.get_mut(cell), fold.hours.get_mut(cell))
             {
                 *hours += watched;
                 *ticks += row.map_or(0.0, |row| f64::from(row.minutes.count_ones()));
@@ -453,7 +480,9 @@ impl Folds {
 
     fn of(&self, at: i64) -> usize {
         let place = (at - self.from).div_euclid(self.length);
-        usize::try_from(place).unwrap_or(0).min(self.rows.len().saturating_sub(1))
+        usize::try_from(place)
+            .unwrap_or(0)
+            .min(self.rows.len().saturating_sub(1))
     }
 
     fn hours(&self) -> f64 {
@@ -486,11 +515,13 @@ fn shrink(ticks: &[f64; HOURS], hours: &[f64; HOURS]) -> [f64; HOURS] {
         let cells = ticks.iter().zip(hours).enumerate();
         cells
             .filter(|(cell, _)| of(*cell))
-            .fold((0.0, 0.0), |(t, h), (_, (ticks, hours))| (t + ticks, h + hours))
+            .fold((0.0, 0.0), |(t, h), (_, (ticks, hours))| {
+                (t + ticks, h + hours)
+            })
     };
-    let towards = |(ticks, hours): (f64, f64), prior: f64| {
-        (ticks + SHRINK_HOURS * prior) / (hours + SHRINK_HOURS)
-    };
+    let pulled =
+        |(ticks, hours): (f64, f64), prior: f64, by: f64| (ticks + by * prior) / (hours + by);
+    let towards = |sums: (f64, f64), prior: f64| pulled(sums, prior, SHRINK_HOURS);
     let (all_ticks, all_hours) = sum(&|_| true);
     let mean = all_ticks / all_hours.max(1.0);
     let hourly: Vec<f64> = (0..24)
@@ -500,7 +531,8 @@ fn shrink(ticks: &[f64; HOURS], hours: &[f64; HOURS]) -> [f64; HOURS] {
         .map(|class| {
             let (weekend, hour) = (class >= 24, class % 24);
             let like = sum(&|cell| cell % 24 == hour && is_weekend(cell) == weekend);
-            towards(like, hourly.get(hour).copied().unwrap_or(mean))
+            let prior = hourly.get(hour).copied().unwrap_or(mean);
+            pulled(like, prior, SHRINK_WEEKEND_HOURS)
         })
         .collect();
     let mut rates = [0.0; HOURS];

@@ -174,7 +174,11 @@ impl Cadence {
 }
 
 pub(crate) fn clamp(pace: f64) -> f64 {
-    if pace.is_nan() { 1.0 } else { pace.clamp(PACE.0, PACE.1) }
+    if pace.is_nan() {
+        1.0
+    } else {
+        pace.clamp(PACE.0, PACE.1)
+    }
 }
 
 /// When a wait is enough: the threshold, then the slack.
@@ -182,5 +186,8 @@ pub(crate) fn told(week: &Week, threshold: f64, wait: &Wait, pace: f64) -> Optio
     let left = (threshold - wait.spent).max(0.0) / clamp(pace);
     let at = week.when(wait.until, left)?;
     let slack = at.saturating_sub(wait.last) / SLACK;
-    Some(at.saturating_add(slack.max(0)).max(wait.last.saturating_add(SHORTEST)))
+    Some(
+        at.saturating_add(slack.max(0))
+            .max(wait.last.saturating_add(SHORTEST)),
+    )
 }

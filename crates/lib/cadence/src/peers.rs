@@ -40,7 +40,11 @@ pub struct Peer {
 impl Recent {
     /// Lines arrived. Late ones count as if they had come with the last.
     pub fn hear(&mut self, at: i64, lines: u32) {
-        let at = if *self == Self::default() { at } else { at.max(self.last) };
+        let at = if *self == Self::default() {
+            at
+        } else {
+            at.max(self.last)
+        };
         (self.tens, self.hours) = (self.at(self.tens, at, TEN), self.at(self.hours, at, HOUR));
         self.last = at;
         for counts in [&mut self.tens, &mut self.hours] {
@@ -54,8 +58,15 @@ impl Recent {
     pub fn against(&self, cadence: &Cadence, now: i64) -> Option<Peer> {
         let baseline = cadence.baseline()?;
         let window = |counts: [u32; KEPT], size: i64| {
-            let seen = self.at(counts, now, size).iter().map(|count| f64::from(*count)).sum();
-            let begin = now.div_euclid(size).saturating_sub(KEPT as i64 - 1).saturating_mul(size);
+            let seen = self
+                .at(counts, now, size)
+                .iter()
+                .map(|count| f64::from(*count))
+                .sum();
+            let begin = now
+                .div_euclid(size)
+                .saturating_sub(KEPT as i64 - 1)
+                .saturating_mul(size);
             (seen, baseline.expected(begin, now, cadence.offset()))
         };
         Some(Peer {
@@ -67,7 +78,9 @@ impl Recent {
     /// Counts of pieces of `size` when it is `now`.
     fn at(&self, kept: [u32; KEPT], now: i64, size: i64) -> [u32; KEPT] {
         let mut counts = [0; KEPT];
-        let ago = now.div_euclid(size).saturating_sub(self.last.div_euclid(size));
+        let ago = now
+            .div_euclid(size)
+            .saturating_sub(self.last.div_euclid(size));
         let ago = usize::try_from(ago.max(0)).unwrap_or(KEPT).min(KEPT);
         for (to, from) in counts.iter_mut().skip(ago).zip(kept) {
             *to = from;
@@ -91,7 +104,10 @@ fn median(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
         .collect();
     ratios.sort_by(f64::total_cmp);
     let middle = ratios.len() / 2;
-    match (ratios.get(middle), middle.checked_sub(1).and_then(|below| ratios.get(below))) {
+    match (
+        ratios.get(middle),
+        middle.checked_sub(1).and_then(|below| ratios.get(below)),
+    ) {
         (Some(upper), Some(lower)) if ratios.len() % 2 == 0 => f64::midpoint(*upper, *lower),
         (Some(upper), _) => *upper,
         (None, _) => 1.0,

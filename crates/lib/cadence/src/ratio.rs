@@ -34,7 +34,13 @@ mod tests {
         assert!(!is_short(199, 100, 0.98), "too few to say");
         assert!(is_short(1_000_000_000, 975_000_000, 0.98));
         assert!(shortfall(1_000_000_000, 985_000_000, 0.98) < 1e-9);
-        assert!((shortfall(0, 0, 0.5) - 0.5).abs() < 1e-12, "nothing seen, nothing known");
-        assert!((shortfall(1, 5, 0.5) - 0.25).abs() < 1e-12, "more out than in is all");
+        assert!(
+            (shortfall(0, 0, 0.5) - 0.5).abs() < 1e-12,
+            "nothing seen, nothing known"
+        );
+        assert!(
+            (shortfall(1, 5, 0.5) - 0.25).abs() < 1e-12,
+            "more out than in is all"
+        );
     }
 }

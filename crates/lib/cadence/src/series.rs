@@ -74,9 +74,9 @@ pub fn judge_series(history: &History, options: &Options) -> Report {
     };
     report.silences = silences(history, &crossed, &cadence);
     report.sickness = sickness(history, &report.silences, &cadence);
-    report.next = history.last_tick().and_then(|last| {
-        Some((cadence.expected_by(last)?, cadence.alarm_at(last, 1.0)?))
-    });
+    report.next = history
+        .last_tick()
+        .and_then(|last| Some((cadence.expected_by(last)?, cadence.alarm_at(last, 1.0)?)));
     report.cadence = Ok(cadence);
     report
 }
@@ -98,7 +98,11 @@ fn silences(history: &History, crossed: &Crossed, whole: &Cadence) -> Vec<Silenc
     let mut all: Vec<Silence> = gaps
         .filter_map(|gap| told(gap.gap.from, gap.gap.to, Some(gap.gap.to)))
         .collect();
-    all.extend(history.last_tick().and_then(|last| told(last, history.until(), None)));
+    all.extend(
+        history
+            .last_tick()
+            .and_then(|last| told(last, history.until(), None)),
+    );
     all.sort_by_key(|silence| silence.from);
     all
 }
@@ -124,7 +128,12 @@ fn sickness(history: &History, silences: &[Silence], whole: &Cadence) -> Vec<(i6
         };
         for hour in part {
             let heard = Heard::from(hour);
-            signs.extend(state.hear(&judge, &heard).into_iter().map(|sign| (hour.start, sign)));
+            signs.extend(
+                state
+                    .hear(&judge, &heard)
+                    .into_iter()
+                    .map(|sign| (hour.start, sign)),
+            );
         }
     }
     signs

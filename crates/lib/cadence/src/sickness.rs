@@ -162,7 +162,11 @@ impl Sickness {
 
     /// Whether any sign is still there.
     pub const fn is_sick(&self) -> bool {
-        self.fewer.sick || self.errors.sick || self.unread.sick || self.skewed.sick || self.bland.sick
+        self.fewer.sick
+            || self.errors.sick
+            || self.unread.sick
+            || self.skewed.sick
+            || self.bland.sick
     }
 }
 
@@ -186,7 +190,11 @@ impl Sum {
 
 impl Row {
     fn step(&mut self, bad: bool) -> bool {
-        self.hours = if bad { (self.hours + 1).min(IN_A_ROW) } else { 0 };
+        self.hours = if bad {
+            (self.hours + 1).min(IN_A_ROW)
+        } else {
+            0
+        };
         let was = self.sick;
         self.sick = self.hours >= IN_A_ROW || (was && bad);
         self.sick && !was

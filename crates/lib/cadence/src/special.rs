@@ -75,7 +75,10 @@ mod tests {
     fn ln_gamma_is_that_of_factorials_and_of_a_half() {
         let mut factorial: f64 = 1.0;
         for n in 1..20 {
-            assert!((ln_gamma(f64::from(n)) - factorial.ln()).abs() < 1e-11, "{n}");
+            assert!(
+                (ln_gamma(f64::from(n)) - factorial.ln()).abs() < 1e-11,
+                "{n}"
+            );
             factorial *= f64::from(n);
         }
         let half = std::f64::consts::PI.sqrt().ln();
@@ -85,7 +88,12 @@ mod tests {
     #[test]
     fn beta_share_is_the_sum_of_the_binomial_tail() {
         // I_x(k, n - k + 1) = P(Binomial(n, x) >= k)
-        for (n, k, x) in [(10, 3, 0.2_f64), (40, 39, 0.98), (25, 1, 0.01), (60, 30, 0.5)] {
+        for (n, k, x) in [
+            (10, 3, 0.2_f64),
+            (40, 39, 0.98),
+            (25, 1, 0.01),
+            (60, 30, 0.5),
+        ] {
             let term = |j: i32| {
                 let choose = ln_gamma(f64::from(n) + 1.0)
                     - ln_gamma(f64::from(j) + 1.0)

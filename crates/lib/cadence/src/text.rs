@@ -64,7 +64,11 @@ impl fmt::Display for Cadence {
         }
         for (name, share) in [("err", &baseline.errors), ("odd", &baseline.unread)] {
             match share {
-                Some(share) => write!(f, " {name}={}:{}:{}", share.usual, share.weight, share.limit)?,
+                Some(share) => write!(
+                    f,
+                    " {name}={}:{}:{}",
+                    share.usual, share.weight, share.limit
+                )?,
                 None => write!(f, " {name}=-")?,
             }
         }
@@ -111,7 +115,10 @@ impl FromStr for Cadence {
         let week = Week::parse(rates, offset * HOUR);
         let week = week.ok_or(FormError::Field("168 rates, not all of them nothing"))?;
         let baseline = match field("lines") {
-            Some(lines) => Some(baseline(lines, [field("err"), field("odd"), field("shapes")])?),
+            Some(lines) => Some(baseline(
+                lines,
+                [field("err"), field("odd"), field("shapes")],
+            )?),
             None => None,
         };
         let new = Self {

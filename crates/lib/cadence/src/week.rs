@@ -67,7 +67,11 @@ impl Week {
 
     /// The characters.
     pub(crate) fn text(&self) -> String {
-        let char_of = |level: &u8| LEVELS.get(usize::from(*level)).map_or('.', |byte| char::from(*byte));
+        let char_of = |level: &u8| {
+            LEVELS
+                .get(usize::from(*level))
+                .map_or('.', |byte| char::from(*byte))
+        };
         self.levels.iter().map(char_of).collect()
     }
 
@@ -116,7 +120,11 @@ impl Week {
             let next = (at.div_euclid(HOUR) + 1).saturating_mul(HOUR);
             let here = rate * (next.saturating_sub(at)) as f64 / HOUR as f64;
             if left <= here {
-                let part = if rate > 0.0 { left / rate * HOUR as f64 } else { 0.0 };
+                let part = if rate > 0.0 {
+                    left / rate * HOUR as f64
+                } else {
+                    0.0
+                };
                 return Some(at.saturating_add(part.ceil() as i64));
             }
             left -= here;
@@ -195,9 +203,15 @@ mod tests {
         let week = office();
         let start = 1_790_000_000_000;
         for (hours, step) in [(0, 1), (100, 7), (500, 31), (2000, 3)] {
-            let (from, to) = (start + hours * HOUR + step, start + (hours + 3 * step) * HOUR);
+            let (from, to) = (
+                start + hours * HOUR + step,
+                start + (hours + 3 * step) * HOUR,
+            );
             let middle = from + (to - from) / 3;
-            let (whole, parts) = (week.gap(from, to), week.gap(from, middle) + week.gap(middle, to));
+            let (whole, parts) = (
+                week.gap(from, to),
+                week.gap(from, middle) + week.gap(middle, to),
+            );
             assert!((whole - parts).abs() < 1e-6);
             let back = week.when(from, whole).unwrap();
             assert!(back <= to + 1 && (week.gap(from, back) - whole).abs() < 1e-5);
@@ -207,6 +221,10 @@ mod tests {
         assert_eq!(week.gap(start, start - 1), 0.0);
         // Monday 5 October 2026, 08:30 where clocks are two hours ahead.
         let monday = 1_791_181_800_000;
-        assert!((week.rate(monday) - 12.0).abs() < 1.3, "{}", week.rate(monday));
+        assert!(
+            (week.rate(monday) - 12.0).abs() < 1.3,
+            "{}",
+            week.rate(monday)
+        );
     }
 }

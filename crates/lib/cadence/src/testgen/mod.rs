@@ -48,17 +48,87 @@ enum Kind {
 }
 
 const SOURCES: [(&str, Kind); 13] = [
-    ("domain controller", Kind::Office { a_day: 20_000.0, night: 0.05 }),
-    ("firewall", Kind::Office { a_day: 9_000.0, night: 0.3 }),
-    ("mail server", Kind::Office { a_day: 2_000.0, night: 0.03 }),
-    ("scanner verdicts", Kind::Office { a_day: 1_500.0, night: 0.03 }),
-    ("file audit", Kind::Office { a_day: 200.0, night: 0.01 }),
-    ("small mail server", Kind::Office { a_day: 60.0, night: 0.02 }),
-    ("cron.hourly", Kind::Clock { every: 1, at: 17, jitter: 0.3 }),
-    ("cron.daily", Kind::Clock { every: 24, at: 385, jitter: 0.5 }),
-    ("update sync", Kind::Clock { every: 24, at: 182, jitter: 6.0 }),
-    ("definitions", Kind::Clock { every: 6, at: 40, jitter: 15.0 }),
-    ("backup", Kind::Backup { at: 22 * 60, spread: 0.7 }),
+    (
+        "domain controller",
+        Kind::Office {
+            a_day: 20_000.0,
+            night: 0.05,
+        },
+    ),
+    (
+        "firewall",
+        Kind::Office {
+            a_day: 9_000.0,
+            night: 0.3,
+        },
+    ),
+    (
+        "mail server",
+        Kind::Office {
+            a_day: 2_000.0,
+            night: 0.03,
+        },
+    ),
+    (
+        "scanner verdicts",
+        Kind::Office {
+            a_day: 1_500.0,
+            night: 0.03,
+        },
+    ),
+    (
+        "file audit",
+        Kind::Office {
+            a_day: 200.0,
+            night: 0.01,
+        },
+    ),
+    (
+        "small mail server",
+        Kind::Office {
+            a_day: 60.0,
+            night: 0.02,
+        },
+    ),
+    (
+        "cron.hourly",
+        Kind::Clock {
+            every: 1,
+            at: 17,
+            jitter: 0.3,
+        },
+    ),
+    (
+        "cron.daily",
+        Kind::Clock {
+            every: 24,
+            at: 385,
+            jitter: 0.5,
+        },
+    ),
+    (
+        "update sync",
+        Kind::Clock {
+            every: 24,
+            at: 182,
+            jitter: 6.0,
+        },
+    ),
+    (
+        "definitions",
+        Kind::Clock {
+            every: 6,
+            at: 40,
+            jitter: 15.0,
+        },
+    ),
+    (
+        "backup",
+        Kind::Backup {
+            at: 22 * 60,
+            spread: 0.7,
+        },
+    ),
     ("antivirus client", Kind::Always { a_day: 6.0 }),
     ("sparse", Kind::Always { a_day: 1.0 }),
 ];
@@ -114,13 +184,22 @@ impl Hours {
         let middle = hour + 0.5;
         let ramp = |x: f64| x.clamp(0.0, 1.0);
         let at_work = ramp(middle - self.opens) * ramp(self.closes - middle);
-        let lunch = if (12.0..13.0).contains(&middle) { 0.6 } else { 1.0 };
+        let lunch = if (12.0..13.0).contains(&middle) {
+            0.6
+        } else {
+            1.0
+        };
         let weekend = if day % 7 >= 5 { self.weekend } else { 1.0 };
         at_work * lunch * weekend
     }
 }
 
-fn arrivals(kind: Kind, hours: &Hours, (holidays, taken): (&[i64], Holiday), random: &mut Random) -> Vec<i64> {
+fn arrivals(
+    kind: Kind,
+    hours: &Hours,
+    (holidays, taken): (&[i64], Holiday),
+    random: &mut Random,
+) -> Vec<i64> {
     let days = TRAIN_DAYS + TEST_DAYS + AFTER_DAYS;
     let mut ticks = Vec::new();
     let size = 0.7 + 0.6 * random.unit();

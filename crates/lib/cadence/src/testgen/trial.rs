@@ -3,7 +3,8 @@
 
 use super::{AFTER_DAYS, DAY, Holiday, Random, Source, TEST_DAYS, site};
 use crate::{
-    Cadence, HOUR, History, MINUTE, NotYet, Options, Peer, Recent, SHORTEST, Wait, fit::Crossed, fit_site, pace,
+    Cadence, HOUR, History, MINUTE, NotYet, Options, Peer, Recent, SHORTEST, Wait, fit::Crossed,
+    fit_site, pace,
 };
 
 /// Steps in which peers are looked at.
@@ -31,6 +32,8 @@ pub struct Site {
     judged: (i64, i64),
     fitted: Vec<Result<Cadence, NotYet>>,
     histories: Vec<History>,
+    /// The longest gap of the days to learn, by source.
+    longest: Vec<i64>,
     /// For each source, the pace of its clock at each step of the judged days and after.
     paces: Vec<Vec<f64>>,
 }
@@ -95,12 +98,19 @@ impl Site {
             .map(|source| {
                 let all = source.ticks.iter().zip(&source.lines);
                 let mut gather = crate::Gather::default();
-                all.filter(|(at, _)| **at < judged.0).for_each(|(at, lines)| gather.add(*at, *lines));
+                all.filter(|(at, _)| **at < judged.0)
+                    .for_each(|(at, lines)| gather.add(*at, *lines));
                 gather.into_history(Some(judged.0))
             })
             .collect();
         let fitted = fit_site(&histories, &Options::default());
+        let gaps = |history: &History| history.gaps().iter().map(|gap| gap.to - gap.from).max();
+        let longest = histories
+            .iter()
+            .map(|history| gaps(history).unwrap_or(i64::MAX / 16))
+            .collect();
         let mut new = Self {
+            longest,
             sources,
             holidays,
             judged,
@@ -114,7 +124,10 @@ impl Site {
 
     /// What was learned, by source.
     pub fn learned(&self) -> impl Iterator<Item = (&'static str, &Result<Cadence, NotYet>)> {
-        self.sources.iter().map(|source| source.name).zip(&self.fitted)
+        self.sources
+            .iter()
+            .map(|source| source.name)
+            .zip(&self.fitted)
     }
 
     /// Ticks of a source.
@@ -125,7 +138,9 @@ impl Site {
     /// The pace of each source's clock, from what its peers' [`Recent`] said at each step.
     fn all_paces(&self) -> Vec<Vec<f64>> {
         let steps = (self.judged.1 + CENSORED - self.judged.0) / STEP;
-        let times: Vec<i64> = (0..=steps).map(|step| self.judged.0 + step * STEP).collect();
+        let times: Vec<i64> = (0..=steps)
+            .map(|step| self.judged.0 + step * STEP)
+            .collect();
         let peers: Vec<Option<Vec<Peer>>> = self
             .sources
             .iter()
@@ -139,7 +154,12 @@ impl Site {
         let pace_of = |own: usize| {
             let others = peers.iter().enumerate().filter(|(other, _)| *other != own);
             let others: Vec<&Vec<Peer>> = others.filter_map(|(_, told)| told.as_ref()).collect();
-            let at = |step| others.iter().filter_map(|told| told.get(step).copied()).collect::<Vec<_>>();
+            let at = |step| {
+                others
+                    .iter()
+                    .filter_map(|told| told.get(step).copied())
+                    .collect::<Vec<_>>()
+            };
             (0..times.len()).map(|step| pace(&at(step))).collect()
         };
         let alone = vec![1.0; times.len()];
@@ -153,15 +173,17 @@ impl Site {
 
     /// When `method` tells that nothing came since `last`; none if something came before or it never
     /// tells.
-    fn alarm(&self, source: usize, method: Method, learned: Option<&Cadence>, last: i64, next: i64) -> Option<i64> {
+    fn alarm(
+        &self,
+        source: usize,
+        method: Method,
+        learned: Option<&Cadence>,
+        last: i64,
+        next: i64,
+    ) -> Option<i64> {
         let at = match method {
             Method::Timer(hours) => last + (hours * HOUR as f64) as i64,
-            Method::LongestGap(times) => {
-                let ticks = self.sources.get(source)?.ticks.iter();
-                let known: Vec<i64> = ticks.copied().filter(|at| *at < self.judged.0).collect();
-                let longest = known.windows(2).filter_map(|pair| Some(pair.last()? - pair.first()?)).max()?;
-                last + (times * longest as f64) as i64
-            }
+            Method::LongestGap(times) => last + (times * *self.longest.get(source)? as f64) as i64,
             Method::Learned(_) => return self.learned_alarm(source, learned?, last, next),
         };
         (at < next).then_some(at)
@@ -216,7 +238,10 @@ impl Site {
             tally.months += (end - begin) as f64 / (30 * DAY) as f64;
             tally.sources += 1;
             tally.not_judged += usize::from(cadence.is_none());
-            let first = source.ticks.partition_point(|at| *at < begin).saturating_sub(1);
+            let first = source
+                .ticks
+                .partition_point(|at| *at < begin)
+                .saturating_sub(1);
             let ticks = source.ticks.get(first..).unwrap_or(&[]);
             for pair in ticks.windows(2) {
                 let &[last, next] = pair else { continue };
@@ -224,7 +249,11 @@ impl Site {
                     continue;
                 }
                 if let Some(at) = self.alarm(place, method, cadence, last, next.min(end)) {
-                    alarms.push(Judged { source: place, last, at });
+                    alarms.push(Judged {
+                        source: place,
+                        last,
+                        at,
+                    });
                 }
             }
             let mut random = Random::new(place as u64 + 1);
@@ -242,8 +271,12 @@ impl Site {
         tally.false_alarms += alarms.len();
         alarms.sort_by_key(|alarm| alarm.at);
         for holiday in &self.holidays {
-            let near = alarms.iter().filter(|alarm| (holiday - HOUR..holiday + DAY).contains(&alarm.at));
-            tally.holiday_findings.push(groups(near.map(|alarm| alarm.at)));
+            let near = alarms
+                .iter()
+                .filter(|alarm| (holiday - HOUR..holiday + DAY).contains(&alarm.at));
+            tally
+                .holiday_findings
+                .push(groups(near.map(|alarm| alarm.at)));
         }
         tally.alarms.extend(alarms);
     }
@@ -283,7 +316,10 @@ impl Tally {
         delays.sort_by(f64::total_cmp);
         let at = |share: f64| {
             let place = (delays.len() as f64 * share) as usize;
-            delays.get(place.min(delays.len().saturating_sub(1))).copied().unwrap_or(0.0)
+            delays
+                .get(place.min(delays.len().saturating_sub(1)))
+                .copied()
+                .unwrap_or(0.0)
         };
         let soon = delays.iter().filter(|delay| **delay <= 24.0).count();
         Curve {
