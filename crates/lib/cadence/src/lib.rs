@@ -24,9 +24,16 @@
 //! # Ok::<(), cadence::NotYet>(())
 //! ```
 #![warn(missing_docs)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "rates become levels and times after they were clamped, and `as` saturates"
+)]
 
 mod baseline;
 mod fit;
+mod folds;
 mod history;
 mod model;
 mod peers;

@@ -191,7 +191,7 @@ impl Site {
 
     fn learned_alarm(&self, source: usize, cadence: &Cadence, last: i64, next: i64) -> Option<i64> {
         let mut wait = Wait::since(last);
-        if !cadence.alarm_at(last, 1.0).is_some_and(|at| at < next) {
+        if cadence.alarm_at(last, 1.0).is_none_or(|at| at >= next) {
             return None; // peers only ever slow the clock down
         }
         let paces = self.paces.get(source)?;
