@@ -23,7 +23,9 @@ const SITES: u64 = 12;
 /// Arrivals a day to which recorded counts are thinned.
 const THINNED: [f64; 3] = [2000.0, 200.0, 20.0];
 
-const BUDGETS: [f64; 10] = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0];
+const BUDGETS: [f64; 12] = [
+    0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.7, 1.0, 1.5, 2.5, 4.0,
+];
 const TIMERS: [f64; 11] = [
     1.0, 2.0, 4.0, 12.0, 24.0, 36.0, 48.0, 60.0, 72.0, 96.0, 120.0,
 ];

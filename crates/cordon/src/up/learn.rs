@@ -56,7 +56,7 @@ impl Learning {
                 words,
                 known: BTreeMap::new(),
             }
-            .run(&stopped)
+            .run(&stopped);
         };
         let thread = thread::Builder::new().name("learner".into()).spawn(run);
         let thread = thread.map_err(|error| Fault::new(&fault::NOT_STARTED, error))?;

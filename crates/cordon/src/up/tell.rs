@@ -104,7 +104,7 @@ impl Teller {
         let pinging = self
             .clone()
             .spawn("pinger", words.clone(), |running, alerts| {
-                running.ping(alerts)
+                running.ping(alerts);
             })?;
         let sending = self.spawn("teller", words.clone(), |running, alerts| {
             running.test(alerts);

@@ -33,7 +33,7 @@ fn watch(lab: &Lab, test: &str) -> (Up, PathBuf) {
          [watch.canary]\nserver = \"127.0.0.1:{}\"\nfrom = \"canary@test.example\"\nto = \"nobody@test.example\"\n\
          every = \"3s\"\nwithin = \"5s\"\n\
          [alert.mail]\nserver = \"127.0.0.1:{}\"\nfrom = \"cordon@test.example\"\n\
-         [[alert.person]]\nname = \"anna\"\nmail = \"anna@test.example\"\n",
+         [[alert.person]]\nname = \"anna\"\nmail = \"anna@test.example\"\nleast = \"critical\"\n",
         lab.smtp, lab.smtp
     );
     fs::write(root.join("etc/cordon/policy.toml"), policy).unwrap();

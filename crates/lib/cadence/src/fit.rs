@@ -8,8 +8,9 @@
 //! - **Outages in the history** are found by how far they are beyond all the rest, and left out.
 
 use crate::{
-    HOUR, WEEK,
+    HOUR,
     baseline::Baseline,
+    folds::{Clock, Folds},
     history::{Gap, History},
     model::{Cadence, Wait},
     tail::{MOST_BEYOND, Tail},
@@ -28,15 +29,12 @@ pub const MONTH_HOURS: f64 = 730.5;
 /// Longest silence that is worth an alarm of this kind, in days: beyond it a probe has to tell.
 pub const MOST_DAYS_TO_ALARM: f64 = 14.0;
 
-/// Most mean gaps that the threshold may be: a source that rests longer comes and goes as it likes.
-pub const MOST_GAPS_TO_ALARM: f64 = 60.0;
+/// A source that rests for days and for more mean gaps than this comes and goes as it likes: one that
+/// comes by chance alone would be told by then.
+pub const MOST_GAPS_TO_ALARM: f64 = 15.0;
 
-/// A source that comes by chance alone is judged after fewer mean gaps than this: one that needs more
-/// days than are any use is called rare below it, and irregular above.
-const RARE_GAPS_TO_ALARM: f64 = 12.0;
-
-/// Pseudo-exposure of each step of the shrinkage, in hours.
-const SHRINK_HOURS: f64 = 3.0;
+/// The days of [`MOST_GAPS_TO_ALARM`].
+pub const IRREGULAR_DAYS_TO_ALARM: f64 = 3.0;
 
 /// An outage of the history is a gap this many times beyond what all the rest allow.
 const OUTAGE: f64 = 1.5;
@@ -88,11 +86,13 @@ pub enum NotYet {
     },
     /// It comes and goes as it likes.
     #[error(
-        "irregular: it rests {gaps:.0} times its mean gap without being broken, at most {MOST_GAPS_TO_ALARM} and {MOST_DAYS_TO_ALARM} days"
+        "irregular: it may rest {days:.0} days, {gaps:.0} times its mean gap, at most {MOST_GAPS_TO_ALARM} times"
     )]
     Irregular {
         /// The threshold that it would need, in mean gaps.
         gaps: f64,
+        /// The same in days.
+        days: f64,
     },
     /// It fell silent so often that silence is what it does.
     #[error("irregular: {outages} gaps in {days} days look like outages")]
@@ -178,31 +178,6 @@ pub(crate) struct Crossed {
     months: f64,
     budget: f64,
     offset: i64,
-}
-
-/// How fine the rates are. A job that runs every six hours give or take twenty minutes is regular by the
-/// wall clock, and on a clock of hours of the week it is not: half of its runs fall into the hour beside.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Clock {
-    /// Each hour of the week by itself.
-    Week,
-    /// Each hour with a quarter of those beside it.
-    Smooth,
-    /// The wall clock.
-    Flat,
-}
-
-impl Clock {
-    fn smooth(self, rates: &[f64; HOURS]) -> [f64; HOURS] {
-        let at = |cell: usize| rates.get(cell % HOURS).copied().unwrap_or(0.0);
-        match self {
-            Self::Week => *rates,
-            Self::Smooth => std::array::from_fn(|cell| {
-                0.5 * at(cell) + 0.25 * (at(cell + 1) + at(cell + HOURS - 1))
-            }),
-            Self::Flat => [rates.iter().sum::<f64>() / HOURS as f64; HOURS],
-        }
-    }
 }
 
 /// A gap on the clock of the other weeks.
@@ -365,9 +340,11 @@ impl Crossed {
         let threshold = self.threshold(None).ok_or(few.clone())?;
         let due = self.gaps.get(self.gaps.len() / 2).ok_or(few)?.length;
         let to_alarm = threshold / week.total() * 7.0;
-        let heavy = threshold > RARE_GAPS_TO_ALARM && to_alarm > MOST_DAYS_TO_ALARM;
-        if threshold > MOST_GAPS_TO_ALARM || heavy {
-            return Err(NotYet::Irregular { gaps: threshold });
+        if threshold > MOST_GAPS_TO_ALARM && to_alarm > IRREGULAR_DAYS_TO_ALARM {
+            return Err(NotYet::Irregular {
+                gaps: threshold,
+                days: to_alarm,
+            });
         }
         if to_alarm > MOST_DAYS_TO_ALARM {
             return Err(NotYet::Rare { days: to_alarm });
@@ -405,137 +382,6 @@ impl Crossed {
     pub(crate) fn week_of(&self, at: i64) -> usize {
         self.folds.of(at)
     }
-}
-
-/// Ticks and watched hours of each hour of week, week by week.
-struct Folds {
-    clock: Clock,
-    from: i64,
-    length: i64,
-    rows: Vec<Fold>,
-}
-
-#[derive(Clone)]
-struct Fold {
-    /// How much it counts.
-    weight: f64,
-    ticks: [f64; HOURS],
-    hours: [f64; HOURS],
-}
-
-impl Folds {
-    fn new(clock: Clock, history: &History, options: &Options, outages: &[Rescaled]) -> Self {
-        let (from, until) = (history.from(), history.until());
-        let span = until - from;
-        // Under three weeks a third each: the rest must be enough to learn from.
-        let length = if span >= 3 * WEEK { WEEK } else { span / 3 + 1 };
-        let count = usize::try_from(span / length + 1).unwrap_or(1);
-        let weight = |fold: usize| {
-            let age = (until - from - length * fold as i64) as f64 / (24 * HOUR) as f64;
-            0.5_f64.powf(age / options.half_life_days)
-        };
-        let mut rows: Vec<Fold> = (0..count)
-            .map(|fold| Fold {
-                weight: weight(fold),
-                ticks: [0.0; HOURS],
-                hours: [0.0; HOURS],
-            })
-            .collect();
-        let mut kept = history.hours().iter().peekable();
-        let mut start = from;
-        while start < until {
-            let row = kept.next_if(|row| row.start == start);
-            let end = (start + HOUR).min(until);
-            let out: i64 = outages
-                .iter()
-                .map(|outage| (outage.gap.to.min(end) - outage.gap.from.max(start)).max(0))
-                .sum();
-            let watched = (end - start - out).max(0) as f64 / HOUR as f64;
-            let place = usize::try_from((start - from) / length).unwrap_or(0);
-            let cell = hour_of_week(start, options.offset);
-            if let (false, Some(fold)) = (row.is_some_and(|row| row.wrong), rows.get_mut(place))
-                && let (Some(ticks), Some(hours)) =
-                    (fold.ticks.get_mut(cell), fold.hours.get_mut(cell))
-            {
-                *hours += watched;
-                *ticks += row.map_or(0.0, |row| f64::from(row.minutes.count_ones()));
-            }
-            start += HOUR;
-        }
-        Self {
-            clock,
-            from,
-            length,
-            rows,
-        }
-    }
-
-    fn of(&self, at: i64) -> usize {
-        let place = (at - self.from).div_euclid(self.length);
-        usize::try_from(place)
-            .unwrap_or(0)
-            .min(self.rows.len().saturating_sub(1))
-    }
-
-    fn hours(&self) -> f64 {
-        self.rows.iter().flat_map(|fold| fold.hours).sum()
-    }
-
-    /// The shrunk rates of all weeks but one.
-    fn rates(&self, but: Option<usize>) -> [f64; HOURS] {
-        let (mut ticks, mut hours) = ([0.0; HOURS], [0.0; HOURS]);
-        for (place, fold) in self.rows.iter().enumerate() {
-            if Some(place) == but {
-                continue;
-            }
-            for cell in 0..HOURS {
-                let at = |table: &[f64; HOURS]| table.get(cell).copied().unwrap_or(0.0);
-                if let (Some(sum), Some(time)) = (ticks.get_mut(cell), hours.get_mut(cell)) {
-                    *sum += at(&fold.ticks) * fold.weight;
-                    *time += at(&fold.hours) * fold.weight;
-                }
-            }
-        }
-        self.clock.smooth(&shrink(&ticks, &hours))
-    }
-}
-
-/// Each cell pulled towards its like: hour of week, (workday or weekend, hour), hour, mean.
-fn shrink(ticks: &[f64; HOURS], hours: &[f64; HOURS]) -> [f64; HOURS] {
-    let is_weekend = |cell: usize| cell >= 5 * 24;
-    let sum = |of: &dyn Fn(usize) -> bool| {
-        let cells = ticks.iter().zip(hours).enumerate();
-        cells
-            .filter(|(cell, _)| of(*cell))
-            .fold((0.0, 0.0), |(t, h), (_, (ticks, hours))| {
-                (t + ticks, h + hours)
-            })
-    };
-    let towards = |(ticks, hours): (f64, f64), prior: f64| {
-        (ticks + SHRINK_HOURS * prior) / (hours + SHRINK_HOURS)
-    };
-    let (all_ticks, all_hours) = sum(&|_| true);
-    let mean = all_ticks / all_hours.max(1.0);
-    let hourly: Vec<f64> = (0..24)
-        .map(|hour| towards(sum(&|cell| cell % 24 == hour), mean))
-        .collect();
-    let classed: Vec<f64> = (0..48)
-        .map(|class| {
-            let (weekend, hour) = (class >= 24, class % 24);
-            let like = sum(&|cell| cell % 24 == hour && is_weekend(cell) == weekend);
-            towards(like, hourly.get(hour).copied().unwrap_or(mean))
-        })
-        .collect();
-    let mut rates = [0.0; HOURS];
-    for (cell, rate) in rates.iter_mut().enumerate() {
-        let class = cell % 24 + if is_weekend(cell) { 24 } else { 0 };
-        let own = (
-            ticks.get(cell).copied().unwrap_or(0.0),
-            hours.get(cell).copied().unwrap_or(0.0),
-        );
-        *rate = towards(own, classed.get(class).copied().unwrap_or(mean));
-    }
-    rates
 }
 
 /// Lines in each hour of the week, in their mean.

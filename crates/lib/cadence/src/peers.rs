@@ -108,7 +108,9 @@ fn median(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
         ratios.get(middle),
         middle.checked_sub(1).and_then(|below| ratios.get(below)),
     ) {
-        (Some(upper), Some(lower)) if ratios.len() % 2 == 0 => f64::midpoint(*upper, *lower),
+        (Some(upper), Some(lower)) if ratios.len().is_multiple_of(2) => {
+            f64::midpoint(*upper, *lower)
+        }
         (Some(upper), _) => *upper,
         (None, _) => 1.0,
     }

@@ -24,7 +24,7 @@ pub(crate) fn ln_gamma(x: f64) -> f64 {
     0.5 * (2.0 * std::f64::consts::PI).ln() + (x + 0.5) * t.ln() - t + sum.ln()
 }
 
-/// The regularised incomplete beta function I_x(a, b), by its continued fraction (DLMF 8.17.22) with
+/// The regularised incomplete beta function `I_x(a, b)`, by its continued fraction (DLMF 8.17.22) with
 /// Lentz's method; Numerical Recipes §6.4.
 pub(crate) fn beta_share(a: f64, b: f64, x: f64) -> f64 {
     if x <= 0.0 {
@@ -47,18 +47,18 @@ fn fraction(a: f64, b: f64, x: f64) -> f64 {
     const MAX_ROUNDS: u32 = 100_000;
     const TINY: f64 = 1e-300;
     let off_zero = |value: f64| if value.abs() < TINY { TINY } else { value };
-    let (mut c, mut d) = (1.0, 1.0 / off_zero(1.0 - (a + b) * x / (a + 1.0)));
-    let mut value = d;
+    let (mut upper, mut lower) = (1.0, 1.0 / off_zero(1.0 - (a + b) * x / (a + 1.0)));
+    let mut value = lower;
     for round in 1..=MAX_ROUNDS {
         let m = f64::from(round);
         let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        d = 1.0 / off_zero(1.0 + even * d);
-        c = off_zero(1.0 + even / c);
-        value *= d * c;
+        lower = 1.0 / off_zero(1.0 + even * lower);
+        upper = off_zero(1.0 + even / upper);
+        value *= lower * upper;
         let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        d = 1.0 / off_zero(1.0 + odd * d);
-        c = off_zero(1.0 + odd / c);
-        let step = d * c;
+        lower = 1.0 / off_zero(1.0 + odd * lower);
+        upper = off_zero(1.0 + odd / upper);
+        let step = lower * upper;
         value *= step;
         if (step - 1.0).abs() < 1e-14 {
             break;

@@ -75,7 +75,10 @@ pub(crate) enum Ended {
 }
 
 /// What follows the file that was read to its end.
-#[expect(clippy::large_enum_variant, reason = "one lives at a time, for a moment")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one lives at a time, for a moment"
+)]
 enum Next {
     /// Nothing: it is the log itself, or what comes is not settled yet.
     Stay,

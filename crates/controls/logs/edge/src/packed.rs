@@ -19,7 +19,10 @@ const STRIDE: usize = 64 * 1024;
 
 /// What is read from.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "two live for each log that is followed")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "two live for each log that is followed"
+)]
 pub(crate) enum Source {
     /// The log or a generation of it.
     Plain(File),

@@ -32,6 +32,8 @@ pub struct Site {
     judged: (i64, i64),
     fitted: Vec<Result<Cadence, NotYet>>,
     histories: Vec<History>,
+    /// The longest gap of the days to learn, by source.
+    longest: Vec<i64>,
     /// For each source, the pace of its clock at each step of the judged days and after.
     paces: Vec<Vec<f64>>,
 }
@@ -102,7 +104,13 @@ impl Site {
             })
             .collect();
         let fitted = fit_site(&histories, &Options::default());
+        let gaps = |history: &History| history.gaps().iter().map(|gap| gap.to - gap.from).max();
+        let longest = histories
+            .iter()
+            .map(|history| gaps(history).unwrap_or(i64::MAX / 16))
+            .collect();
         let mut new = Self {
+            longest,
             sources,
             holidays,
             judged,
@@ -175,15 +183,7 @@ impl Site {
     ) -> Option<i64> {
         let at = match method {
             Method::Timer(hours) => last + (hours * HOUR as f64) as i64,
-            Method::LongestGap(times) => {
-                let ticks = self.sources.get(source)?.ticks.iter();
-                let known: Vec<i64> = ticks.copied().filter(|at| *at < self.judged.0).collect();
-                let longest = known
-                    .windows(2)
-                    .filter_map(|pair| Some(pair.last()? - pair.first()?))
-                    .max()?;
-                last + (times * longest as f64) as i64
-            }
+            Method::LongestGap(times) => last + (times * *self.longest.get(source)? as f64) as i64,
             Method::Learned(_) => return self.learned_alarm(source, learned?, last, next),
         };
         (at < next).then_some(at)
@@ -191,7 +191,7 @@ impl Site {
 
     fn learned_alarm(&self, source: usize, cadence: &Cadence, last: i64, next: i64) -> Option<i64> {
         let mut wait = Wait::since(last);
-        if !cadence.alarm_at(last, 1.0).is_some_and(|at| at < next) {
+        if cadence.alarm_at(last, 1.0).is_none_or(|at| at >= next) {
             return None; // peers only ever slow the clock down
         }
         let paces = self.paces.get(source)?;

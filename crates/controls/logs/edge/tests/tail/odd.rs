@@ -28,8 +28,8 @@ fn pack(dir: &mut Dir, name: &str, cut: usize) {
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
     let plain = fs::read(dir.folder.join(name)).unwrap();
     packer.write_all(&plain).unwrap();
-    let packed = packer.finish().unwrap();
-    dir.write(&format!("{name}.gz"), &packed[..packed.len() - cut]);
+    let bytes = packer.finish().unwrap();
+    dir.write(&format!("{name}.gz"), &bytes[..bytes.len() - cut]);
     dir.remove(name);
 }
 
