@@ -8,6 +8,7 @@
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::expect_used,
+    clippy::cast_possible_truncation,
     reason = "a measurement, not a product"
 )]
 

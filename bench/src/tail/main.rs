@@ -5,12 +5,16 @@
 //! the log is rotated in one style, and the reader is killed before, during or after that and started
 //! anew. READER is `cordon` (this program again, with [`cordon_logs_edge::Tail`]: what one poll handed out is
 //! appended to a journal together with the cursor, and counts only if both are there) or `imfile`
-//! (rsyslog with a configuration of its own); without one, both are measured.
+//! (rsyslog with a configuration of its own, whose figures could not be explained and are not quoted);
+//! without one, both are measured.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stderr,
     clippy::print_stdout,
     clippy::expect_used,
+    clippy::similar_names,
+    clippy::mut_range_bound,
+    unreachable_pub,
     reason = "a measurement, not a product"
 )]
 

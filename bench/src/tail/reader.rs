@@ -171,7 +171,7 @@ pub fn follow(folder: &Path) {
     }
 }
 
-/// As its manual says for at-least-once: state after every line, and truncation looked for.
+/// State after every line, and truncation looked for.
 fn imfile(folder: &Path) -> String {
     let folder = folder.display();
     format!(
