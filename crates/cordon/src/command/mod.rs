@@ -1,6 +1,7 @@
 //! The command line. `stdout` is data, `stderr` talk.
 
 mod check;
+mod logs;
 mod patch;
 mod replay;
 mod up;
@@ -45,6 +46,9 @@ enum Command {
     ///
     /// Example: cordon replay scenarios/spybot-2004
     Replay(replay::Args),
+    /// Look through logs that were recorded.
+    #[command(subcommand)]
+    Logs(logs::Command),
     /// Audit installed packages against what is fixed.
     #[command(subcommand)]
     Patch(patch::Command),
@@ -120,6 +124,7 @@ fn run(cli: Cli, out: &mut Out<'_>) -> Result<Exit, Stop> {
         Command::Check(args) => check::run(args, out),
         Command::Up(args) => up::run(args, out),
         Command::Replay(args) => replay::run(&args, out),
+        Command::Logs(command) => logs::run(&command, out),
         Command::Patch(command) => patch::run(command, out),
     }
 }

@@ -60,7 +60,12 @@ pub(crate) struct Fold {
 }
 
 impl Folds {
-    pub(crate) fn new(clock: Clock, history: &History, options: &Options, outages: &[Rescaled]) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        history: &History,
+        options: &Options,
+        outages: &[Rescaled],
+    ) -> Self {
         let (from, until) = (history.from(), history.until());
         let span = until - from;
         // Under three weeks a third each: the rest must be enough to learn from.
