@@ -15,6 +15,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::fault::{Exit, Fault, OUTPUT};
+pub use logs::judge_log;
 
 /// Outbreak defence that proves itself.
 ///

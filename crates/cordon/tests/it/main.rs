@@ -7,6 +7,7 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "edge")]
 
+mod cadence;
 mod check;
 mod cli;
 mod docs;

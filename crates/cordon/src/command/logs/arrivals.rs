@@ -182,6 +182,21 @@ pub(super) fn read(path: &Path, how: How) -> Result<Arrivals, String> {
     lines(all, around, how).map_err(|error| error.to_string())
 }
 
+/// What a log of these bytes comes to: its sources by program, judged. For what is hostile.
+pub(super) fn judged(bytes: &[u8], around: Time) -> io::Result<Vec<(String, ::cadence::Report)>> {
+    let how = How {
+        by_program: true,
+        offset: 0,
+    };
+    let sources = lines(bytes, around, how)?.sources.into_iter();
+    let options = ::cadence::Options::default();
+    let judge = |(name, source): (String, Source)| {
+        let history = source.into_history(None)?;
+        Some((name, ::cadence::judge_series(&history, &options)))
+    };
+    Ok(sources.filter_map(judge).collect())
+}
+
 fn lines(from: impl BufRead, around: Time, how: How) -> io::Result<Arrivals> {
     let mut lines = Lines::new(from);
     let mut first = Vec::new();

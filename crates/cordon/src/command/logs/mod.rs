@@ -3,7 +3,10 @@
 mod arrivals;
 mod cadence;
 
+use std::io;
+
 use clap::Subcommand;
+use cordon_model::Time;
 
 use super::{Out, Stop};
 use crate::fault::Exit;
@@ -21,6 +24,12 @@ pub(crate) enum Command {
     ///
     /// Example: cordon logs cadence /var/log --by program --json
     Cadence(cadence::Args),
+}
+
+/// The sources of a recorded log, by program, and what judging each came to. Dates without a year are at
+/// most a day after `around`.
+pub fn judge_log(bytes: &[u8], around: Time) -> io::Result<Vec<(String, ::cadence::Report)>> {
+    arrivals::judged(bytes, around)
 }
 
 pub(crate) fn run(command: &Command, out: &mut Out<'_>) -> Result<Exit, Stop> {
