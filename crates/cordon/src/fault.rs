@@ -57,6 +57,8 @@ catalogue! {
         "run `apt-get update`, or name an index with --advisories";
     SUITE_UNREADABLE = "E0205", Usage, "A version suite cannot be read.",
         "a suite has the header `a<TAB>op<TAB>b` or `version<TAB>valid` and one case a line";
+    LOG_UNREADABLE = "E0206", Usage, "A log cannot be read.",
+        "give log files, lists of times or tables of counts, or folders of them";
     SCENARIO_BROKEN = "E0301", Usage, "A scenario cannot be run.",
         "a scenario is a folder of policy.toml, events.jsonl and verdicts.jsonl; see docs/guide/scenarios.md";
     NOT_RESUMABLE = "E0302", Findings, "A restart between two events changes what is judged.",

@@ -2,6 +2,7 @@
 
 mod alert;
 mod check;
+mod logs;
 mod patch;
 mod replay;
 mod up;
@@ -15,6 +16,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::fault::{Exit, Fault, OUTPUT};
+pub use logs::judge_log;
 
 /// Outbreak defence that proves itself.
 ///
@@ -46,6 +48,9 @@ enum Command {
     ///
     /// Example: cordon replay scenarios/spybot-2004
     Replay(replay::Args),
+    /// Look through logs that were recorded.
+    #[command(subcommand)]
+    Logs(logs::Command),
     /// Audit installed packages against what is fixed.
     #[command(subcommand)]
     Patch(patch::Command),
@@ -124,6 +129,7 @@ fn run(cli: Cli, out: &mut Out<'_>) -> Result<Exit, Stop> {
         Command::Check(args) => check::run(args, out),
         Command::Up(args) => up::run(args, out),
         Command::Replay(args) => replay::run(&args, out),
+        Command::Logs(command) => logs::run(&command, out),
         Command::Patch(command) => patch::run(command, out),
         Command::Alert(command) => alert::run(command, out),
     }

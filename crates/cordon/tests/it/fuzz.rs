@@ -71,6 +71,18 @@ const TARGETS: &[(&str, Target)] = &[
             );
         }
     }),
+    ("cadence_line", |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        if let Ok(learned) = text.parse::<cadence::Cadence>() {
+            assert_eq!(learned.to_string(), text);
+            let now = 1_790_000_000_000;
+            assert!(learned.alarm_at(now, 0.5).is_none_or(|at| at > now));
+        }
+    }),
+    ("arrivals", |bytes| {
+        let around = Time::from_millis(1_790_000_000_000);
+        drop(cordon::command::judge_log(bytes, around).unwrap());
+    }),
     ("policy", |bytes| {
         let policy = Policy::new(&String::from_utf8_lossy(bytes), 1);
         drop(cordon_engine::Engine::new("hub".into(), CONTROLS, &policy).map(|_| ()));

@@ -8,6 +8,7 @@
 #![expect(clippy::disallowed_methods, reason = "edge")]
 
 mod alert;
+mod cadence;
 mod check;
 mod cli;
 mod collect;

@@ -36,6 +36,10 @@ pub const MOST_GAPS_TO_ALARM: f64 = 15.0;
 /// The days of [`MOST_GAPS_TO_ALARM`].
 pub const IRREGULAR_DAYS_TO_ALARM: f64 = 3.0;
 
+/// What comes at such gaps in the median and yet rests for weeks comes in bursts: it is irregular and not
+/// rare, in milliseconds.
+const BURST: i64 = 12 * HOUR;
+
 /// An outage of the history is a gap this many times beyond what all the rest allow.
 const OUTAGE: f64 = 1.5;
 
@@ -86,7 +90,7 @@ pub enum NotYet {
     },
     /// It comes and goes as it likes.
     #[error(
-        "irregular: it may rest {days:.0} days, {gaps:.0} times its mean gap, at most {MOST_GAPS_TO_ALARM} times"
+        "irregular: it may rest {days:.0} days, {gaps:.0} times its mean gap, without being broken"
     )]
     Irregular {
         /// The threshold that it would need, in mean gaps.
@@ -340,7 +344,14 @@ impl Crossed {
         let threshold = self.threshold(None).ok_or(few.clone())?;
         let due = self.gaps.get(self.gaps.len() / 2).ok_or(few)?.length;
         let to_alarm = threshold / week.total() * 7.0;
-        if threshold > MOST_GAPS_TO_ALARM && to_alarm > IRREGULAR_DAYS_TO_ALARM {
+        let bursts = median(
+            self.gaps
+                .iter()
+                .map(|gap| gap.gap.to - gap.gap.from)
+                .collect(),
+        ) < BURST;
+        let rests = threshold > MOST_GAPS_TO_ALARM && to_alarm > IRREGULAR_DAYS_TO_ALARM;
+        if rests || (bursts && to_alarm > MOST_DAYS_TO_ALARM) {
             return Err(NotYet::Irregular {
                 gaps: threshold,
                 days: to_alarm,
@@ -408,6 +419,11 @@ fn is_by_day(rates: &[f64; HOURS]) -> bool {
     let by_day = |cell: usize| cell < 120 && (9..17).contains(&(cell % 24));
     let day = rates.iter().enumerate().filter(|(cell, _)| by_day(*cell));
     day.map(|(_, rate)| rate).sum::<f64>() / 40.0 >= 2.0 * mean
+}
+
+fn median(mut gaps: Vec<i64>) -> i64 {
+    gaps.sort_unstable();
+    gaps.get(gaps.len() / 2).copied().unwrap_or(i64::MAX)
 }
 
 fn correlation(a: &[f64; HOURS], b: &[f64; HOURS]) -> f64 {

@@ -9,6 +9,9 @@ use crate::{HOUR, MINUTE};
 /// how many.
 pub const MAX_HOURS: usize = 2 * 366 * 24;
 
+/// Times beyond three million years are taken for that: sums of them must not overflow.
+const FURTHEST: i64 = 100_000_000_000_000_000;
+
 /// The 60 minutes of an hour.
 const MINUTES: u64 = (1 << 60) - 1;
 
@@ -63,9 +66,10 @@ impl History {
     /// began with the first row. Rows of the same hour are added up, rows from `until` on left out.
     pub fn new(rows: impl IntoIterator<Item = Hour>, until: i64) -> Self {
         let mut rows: Vec<Hour> = rows.into_iter().collect();
+        let until = until.clamp(-FURTHEST, FURTHEST);
         let all = rows.len();
         for row in &mut rows {
-            row.start = row.start.div_euclid(HOUR) * HOUR;
+            row.start = row.start.clamp(-FURTHEST, FURTHEST).div_euclid(HOUR) * HOUR;
             row.minutes &= MINUTES;
         }
         rows.retain(|row| row.start < until);

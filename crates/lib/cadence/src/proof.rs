@@ -288,6 +288,14 @@ fn no_time_is_too_far_to_ask_for() {
         recent.hear(at, u32::MAX);
         recent.hear(i64::MAX, 1);
         assert!(recent.against(&cadence, at).is_some());
+        let ends = [at, at.saturating_add(DAY), 0].map(|start| Hour {
+            start,
+            minutes: u64::MAX,
+            lines: u32::MAX,
+            ..Hour::default()
+        });
+        let report = judge_series(&History::new(ends, at), &Options::default());
+        assert!(report.cadence.is_err());
     }
 }
 

@@ -1,0 +1,39 @@
+//! `cordon logs`: what can be told from logs that were recorded, without a hub.
+
+mod arrivals;
+mod cadence;
+
+use std::io;
+
+use clap::Subcommand;
+use cordon_model::Time;
+
+use super::{Out, Stop};
+use crate::fault::Exit;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Learn each source's cadence and tell when it was silent or sick; exits 1 when one was.
+    ///
+    /// Reads log files and folders of them, lists of times (one a line, seconds or milliseconds since
+    /// 1970) and tables of counts (`timestamp,value`), plain, gz, xz or lz4. Each week is judged by what
+    /// the other weeks teach.
+    ///
+    /// With --json one object a line: {name, state, why, lines, timeless, `left_out`, ticks, from, until,
+    /// `typical_gap`, last, `expected_by`, `alarm_at`, cadence, silences, sickness}.
+    ///
+    /// Example: cordon logs cadence /var/log --by program --json
+    Cadence(cadence::Args),
+}
+
+/// The sources of a recorded log, by program, and what judging each came to. Dates without a year are at
+/// most a day after `around`.
+pub fn judge_log(bytes: &[u8], around: Time) -> io::Result<Vec<(String, ::cadence::Report)>> {
+    arrivals::judged(bytes, around)
+}
+
+pub(crate) fn run(command: &Command, out: &mut Out<'_>) -> Result<Exit, Stop> {
+    match command {
+        Command::Cadence(args) => cadence::run(args, out),
+    }
+}
