@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use cadence::ratio::{CERTAIN, shortfall};
 use cordon_model::{
     Event, Fact, Finding, Host, Key, MAX_LISTED, Memory, PackageStatus, PairName, Span, Subject,
     Text, Time, Value, Verdict, count,
@@ -24,9 +25,8 @@ pub const MAX_OPEN: usize = 50_000;
 /// How long a thing that came may take to be accepted: Postfix gives a client an hour at most.
 const CAME_FOR: Span = Span::hours(2);
 
-/// A share is not judged of fewer things than this, nor at a lesser probability.
+/// A share is not judged of fewer things than this.
 const LEAST_COUNTED: u64 = 30;
-const SURE: f64 = 0.999;
 
 /// Between two words on how many are unaccounted: a busy server would fill the history with one's count.
 const AGAIN: Span = Span::minutes(1);
@@ -375,7 +375,7 @@ impl Book {
         let (first, second) = self.share.totals();
         let second = second.min(first);
         let least = ratio.0 as f64 / 100.0;
-        let short = first >= LEAST_COUNTED && shortfall(first, second, least) > SURE;
+        let short = first >= LEAST_COUNTED && shortfall(first, second, least) > CERTAIN;
         let key = Key::new(&SHORT, &self.place(), Subject::Pair(name.clone()));
         if short && !self.short {
             let finding = Finding::new(&SHORT, key)
@@ -463,41 +463,4 @@ fn clock(when: Time, at: Time) -> String {
         format!("{} ", when.day())
     };
     format!("{day}{} UTC", when.hour_minute())
-}
-
-/// The probability that less than `share` of things arrive, when `second` of `first` did and every share was
-/// as likely before: the posterior Beta(second + 1, first - second + 1) below `share`, which is the
-/// probability that of `first` + 1 things that arrive with `share` more than `second` do.
-fn shortfall(first: u64, second: u64, share: f64) -> f64 {
-    if share >= 1.0 {
-        return if second < first { 1.0 } else { 0.0 }; // all must arrive: one that does not is enough
-    }
-    let (tries, lost) = ((first + 1) as f64, 1.0 - share);
-    let (mut term, mut below) = (tries * lost.ln(), 0.0);
-    for arrived in 0..=second {
-        below += term.exp();
-        let next = arrived as f64;
-        term += ((tries - next) / (next + 1.0)).ln() + (share / lost).ln();
-    }
-    (1.0 - below).clamp(0.0, 1.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_is_too_small_only_when_that_is_sure() {
-        // Against scipy.stats.beta.cdf(0.98, b + 1, a - b + 1).
-        let check = |first, second, expected: f64| {
-            let got = shortfall(first, second, 0.98);
-            assert!((got - expected).abs() < 1e-4, "{second} of {first}: {got}");
-        };
-        check(200, 198, 0.232_233);
-        check(200, 190, 0.997_370);
-        check(2000, 1900, 1.0);
-        assert!(shortfall(200, 180, 0.98) > SURE);
-        assert!(shortfall(200, 196, 0.98) < SURE);
-        assert!((shortfall(300, 299, 1.0) - 1.0).abs() < f64::EPSILON);
-    }
 }
