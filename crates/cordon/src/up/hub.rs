@@ -225,7 +225,7 @@ impl Hub {
             let wait = TICK.saturating_sub(ticked.elapsed());
             let mut input = inbox.recv_timeout(wait);
             let mut taken = 0;
-            while taken < MAX_TAKEN {
+            loop {
                 match input {
                     Ok(Input::Word(word)) => taken += self.hear(word),
                     Ok(Input::Stop) => return self.end(tell),
@@ -233,6 +233,9 @@ impl Hub {
                         return self.deaf(tell);
                     }
                     Err(RecvTimeoutError::Timeout) => break,
+                }
+                if taken >= MAX_TAKEN {
+                    break; // before the next is received: what is received is heard
                 }
                 input = inbox.try_recv().map_err(|error| match error {
                     std::sync::mpsc::TryRecvError::Empty => RecvTimeoutError::Timeout,

@@ -180,3 +180,17 @@ fn the_spool_is_freed_as_the_hub_makes_its_content_durable() {
     assert!(size() <= 16 << 20, "{} bytes", size());
     fs::remove_dir_all(root).unwrap();
 }
+
+/// More than the main loop takes in at once: what it had taken and did not get to must wait, not go.
+#[test]
+fn a_backlog_is_judged_to_its_last_line() {
+    let root = system("backlog");
+    let lines: String = (0..60_000).fold(String::new(), |all, number| {
+        all + &format!("line {number}\n")
+    });
+    fs::write(root.join("var/log/app.log"), lines).unwrap();
+    let up = Up::start(&root);
+    up.until(|page| page.contains("60,000 lines read"));
+    assert_eq!(up.end("-TERM"), 0);
+    fs::remove_dir_all(root).unwrap();
+}
