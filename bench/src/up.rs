@@ -131,7 +131,9 @@ impl Up {
         let me = self.child.id();
         let children = fs::read_to_string(format!("/proc/{me}/task/{me}/children"));
         let children = children.expect("it runs");
-        let children = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+        let children = children
+            .split_whitespace()
+            .filter_map(|pid| pid.parse().ok());
         [me].into_iter().chain(children).collect()
     }
 }

@@ -15,7 +15,10 @@
 //! the same [`SEAM_BYTES`](crate::SEAM_BYTES) before the place, as when little of a first line was read. A line that was torn by truncation is
 //! handed out as two. What a writer adds to a file after the next rotation is not followed.
 
-use std::{collections::VecDeque, io, ops::ControlFlow, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    collections::VecDeque, io, ops::ControlFlow, os::unix::fs::MetadataExt, path::Path,
+    time::Duration,
+};
 
 use cordon_model::Cursor;
 
@@ -23,6 +26,7 @@ use crate::{
     open::{Open, Read, Round},
     packed::Source,
     place::{self, Bookmark, Id, Place, time},
+    rest::Rest,
     siblings::{self, Sibling},
     voice::Count,
 };
@@ -43,6 +47,9 @@ pub(crate) struct Follow {
     gaps: VecDeque<Gap>,
     /// Since the last pulse.
     pub(crate) count: Count,
+    /// How all of it looked when it was last read to its end, if nothing can have happened since that does
+    /// not show.
+    rest: Option<Rest>,
 }
 
 /// Something that was missed.
@@ -113,6 +120,24 @@ impl Follow {
         if self.current.is_none() {
             self.begin(path)?;
         }
+        let before = self.resting(path, round.settled);
+        if before.is_some() && before == self.rest && self.gaps.is_empty() {
+            return Ok(Ended::Done);
+        }
+        self.rest = None;
+        let ended = self.look(path, round)?;
+        if ended == Ended::Done && self.resting(path, round.settled) == before {
+            self.rest = before; // the same before it was read and after: that is what was read
+        }
+        Ok(ended)
+    }
+
+    fn resting(&self, path: &Path, settled: Duration) -> Option<Rest> {
+        Rest::of(path, self.current.as_ref(), self.prior.as_ref(), settled)
+    }
+
+    /// Reads everything new, whatever the metadata say.
+    fn look(&mut self, path: &Path, round: &mut Round<'_>) -> io::Result<Ended> {
         for _ in 0..MAX_STEPS {
             if self.tell(round).is_break() {
                 return Ok(Ended::Stopped);

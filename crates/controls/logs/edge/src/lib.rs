@@ -12,6 +12,7 @@ mod open;
 mod packed;
 mod place;
 mod prove;
+mod rest;
 mod senders;
 pub mod sequence;
 mod shapes;

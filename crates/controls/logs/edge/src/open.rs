@@ -1,6 +1,6 @@
 //! An open file that is being followed: what was read of it, and what of that was handed out.
 
-use std::{fs::Metadata, io, ops::ControlFlow};
+use std::{fs::Metadata, io, ops::ControlFlow, time::Duration};
 
 use cordon_model::Cursor;
 
@@ -23,6 +23,8 @@ pub(crate) struct Round<'r> {
     pub(crate) out: Out<'r>,
     pub(crate) count: &'r mut Count,
     pub(crate) left: u64,
+    /// How long a file must have been left alone until its metadata are believed.
+    pub(crate) settled: Duration,
 }
 
 /// How reading a file ended.

@@ -9,13 +9,14 @@
 //! missing or may be, a `Gap` says so. `follow.rs` tells how each kind of rotation is followed, and what
 //! no follower can know.
 
-use std::{mem, ops::ControlFlow, path::PathBuf};
+use std::{mem, ops::ControlFlow, path::PathBuf, time::Duration};
 
 use cordon_model::{Cursor, End, Fact, Host, Sense, Sensed, SourceName, Time, Watched};
 
 use crate::{
     follow::{Ended, Follow},
     open::{MAX_POLL_BYTES, Round},
+    rest::SETTLED,
     shapes::Shapes,
     syslog::Zone,
     voice::{Voice, blind},
@@ -34,6 +35,9 @@ pub struct Tail {
     pub errors: Vec<String>,
     /// Of times that are written without one.
     pub zone: Zone,
+    /// How long a file must have been left alone until its metadata are believed, and nothing else of it is
+    /// looked at.
+    pub settled: Duration,
     follow: Follow,
     behind: bool,
     vital: Vital,
@@ -60,6 +64,7 @@ impl Tail {
             path,
             errors,
             zone: Zone::default(),
+            settled: SETTLED,
             follow: Follow::default(),
             behind: false,
             vital: Vital::default(),
@@ -135,6 +140,7 @@ impl Tail {
                 out: &mut noted,
                 count: &mut count,
                 left: MAX_POLL_BYTES,
+                settled: self.settled,
             },
         );
         let seen = count.seen;

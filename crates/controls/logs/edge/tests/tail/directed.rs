@@ -1,6 +1,6 @@
 //! One test for each thing that happens to a log file.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
 use cordon_logs_edge::{MAX_LINE_BYTES, MAX_POLL_BYTES, syslog, unescape};
 use cordon_model::{Cursor, End, Level, Sense, Span, Time};
@@ -371,5 +371,64 @@ fn real_lines_come_once_and_each_has_its_time() {
         let expected = String::from_utf8(bytes).unwrap();
         let expected: Vec<&str> = expected.lines().collect();
         assert_eq!(heard.lines, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_log_at_rest_is_left_alone_and_whatever_happens_to_it_ends_the_rest() {
+    type Happens = (&'static str, fn(&mut Dir), &'static [&'static str]);
+    let all: [Happens; 6] = [
+        ("nothing", |_| {}, &[]),
+        ("written", |dir| dir.write("mail.log", b"two\n"), &["two"]),
+        (
+            "rotated",
+            |dir| {
+                dir.rotate();
+                dir.write("mail.log", b"two\n");
+            },
+            &["two"],
+        ),
+        (
+            "rotated and written to the old one",
+            |dir| {
+                dir.rotate();
+                dir.write("mail.log.1", b"late\n");
+                dir.write("mail.log", b"two\n");
+            },
+            &["late", "two"],
+        ),
+        (
+            "copied and cut",
+            |dir| {
+                dir.write("mail.log", b"last\n");
+                dir.copy_and_cut();
+                dir.write("mail.log", b"first\n");
+            },
+            &["last", "first"],
+        ),
+        (
+            "deleted and made anew",
+            |dir| {
+                dir.remove("mail.log");
+                dir.write("mail.log", b"anew\n");
+            },
+            &["anew"],
+        ),
+    ];
+    for (what, happen, expected) in all {
+        let mut dir = Dir::new();
+        dir.write("mail.log", b"one\n");
+        let mut tail = dir.tail();
+        tail.settled = Duration::ZERO;
+        check(&mut tail, &["one"], &[]);
+        check(&mut tail, &[], &[]);
+        happen(&mut dir);
+        assert_eq!(Heard::poll(&mut tail).lines, expected, "{what}");
+        // The file before may be written to while the new one rests.
+        assert_eq!(Heard::poll(&mut tail).lines, [""; 0], "{what}");
+        if what.starts_with("rotated") {
+            dir.write("mail.log.1", b"later\n");
+            assert_eq!(Heard::poll(&mut tail).lines, ["later"], "{what}");
+        }
     }
 }
