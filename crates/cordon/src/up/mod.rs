@@ -4,6 +4,7 @@
 //! only looks; the hub (judging, store, console) runs as an unprivileged user and hears it over a pipe.
 
 pub mod frames;
+mod gather;
 mod held;
 mod hours;
 pub mod hub;

@@ -22,7 +22,7 @@ use cordon_patch_edge::{Dpkg, LISTS, STATUS, security_indexes};
 use cordon_watch::{Canary, Watch};
 use cordon_watch_edge::send_canary;
 
-use super::frames::Word;
+use super::{frames::Word, gather::Gather};
 use crate::{
     check::{below, read_policy},
     clock,
@@ -78,7 +78,7 @@ pub enum Note {
     Durable(BTreeMap<String, Cursor>),
 }
 
-type Send<'s> = &'s mut dyn FnMut(Word) -> ControlFlow<()>;
+pub(super) type Send<'s> = &'s mut dyn FnMut(Word) -> ControlFlow<()>;
 
 struct Running<'s> {
     sensors: &'s Sensors,
@@ -251,16 +251,17 @@ impl Running<'_> {
         let mut journals = std::mem::take(&mut self.journals);
         for (name, journal) in &mut journals {
             let mut flow = ControlFlow::Continue(());
+            let mut gather = Gather::of(format!("journal:{name}"));
             let end = journal.sense(None, &mut |sensed, cursor| {
                 let quiet = matches!(sensed.fact, Fact::Pulse { seen: 0, .. });
                 if quiet && !poll.is_multiple_of(QUIET) {
                     return ControlFlow::Continue(());
                 }
-                let cursor = cursor.map(|cursor| (format!("journal:{name}"), cursor));
-                flow = send(Word::Sensed { sensed, cursor });
+                flow = gather.take(sensed, cursor, send);
                 flow
             });
             flow?;
+            gather.flush(send)?;
             self.ended(name, end, poll, send)?;
         }
         self.journals = journals;
@@ -322,16 +323,17 @@ impl Running<'_> {
         let mut tails = std::mem::take(&mut self.tails);
         for (name, tail) in &mut tails {
             let mut flow = ControlFlow::Continue(());
+            let mut gather = Gather::of(format!("source:{name}"));
             let end = tail.poll(&mut |sensed, cursor| {
                 let quiet = matches!(sensed.fact, Fact::Pulse { seen: 0, .. });
                 if quiet && !poll.is_multiple_of(QUIET) {
                     return ControlFlow::Continue(());
                 }
-                let cursor = cursor.map(|cursor| (format!("source:{name}"), cursor));
-                flow = send(Word::Sensed { sensed, cursor });
+                flow = gather.take(sensed, cursor, send);
                 flow
             });
             flow?;
+            gather.flush(send)?;
             if poll.is_multiple_of(VITALS)
                 && let Some(sensed) = tail.vitals()
             {

@@ -1,6 +1,6 @@
 //! An open file that is being followed: what was read of it, and what of that was handed out.
 
-use std::{fs::Metadata, io, ops::ControlFlow, time::Duration};
+use std::{fs::Metadata, io, mem, ops::ControlFlow, time::Duration};
 
 use cordon_model::Cursor;
 
@@ -23,8 +23,21 @@ pub(crate) struct Round<'r> {
     pub(crate) out: Out<'r>,
     pub(crate) count: &'r mut Count,
     pub(crate) left: u64,
+    /// Lines that pulses of this poll counted.
+    pub(crate) seen: u64,
     /// How long a file must have been left alone until its metadata are believed.
     pub(crate) settled: Duration,
+}
+
+impl Round<'_> {
+    /// Tells how much was seen since it was last told.
+    pub(crate) fn pulse(&mut self, cursor: Option<&Cursor>) -> ControlFlow<()> {
+        let count = mem::take(self.count);
+        self.seen += count.seen;
+        let facts = self.voice.cut(&count).into_iter();
+        let mut facts = facts.chain([self.voice.pulse(&count)]);
+        facts.try_for_each(|fact| (self.out)(fact, cursor.cloned()))
+    }
 }
 
 /// How reading a file ended.
@@ -180,6 +193,9 @@ impl Open {
             let sensed = round.voice.line(&text, over, around, round.count);
             self.splitter.clear();
             (round.out)(sensed, Some(frame.at(self.offset)))?;
+            if round.count.is_full() {
+                round.pulse(Some(&frame.at(self.offset)))?;
+            }
         }
     }
 

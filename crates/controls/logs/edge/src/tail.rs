@@ -133,37 +133,32 @@ impl Tail {
             errors: &self.errors,
             zone: self.zone,
         };
-        let ended = follow.run(
-            &self.path,
-            &mut Round {
-                voice,
-                out: &mut noted,
-                count: &mut count,
-                left: MAX_POLL_BYTES,
-                settled: self.settled,
-            },
-        );
-        let seen = count.seen;
+        let mut round = Round {
+            voice,
+            out: &mut noted,
+            count: &mut count,
+            left: MAX_POLL_BYTES,
+            seen: 0,
+            settled: self.settled,
+        };
+        let ended = follow.run(&self.path, &mut round);
+        let waiting = round.count.seen;
+        let seen = round.seen + waiting;
         let (end, pulse) = match ended {
             Ok(Ended::Stopped) => (End::Stopped, false),
             Ok(Ended::Limit | Ended::Done) => (End::Finished { seen }, true),
             Err(ref error) => {
                 let why = blind(&self.path, error);
-                (End::Blind { why }, seen > 0)
+                (End::Blind { why }, waiting > 0)
             }
         };
-        self.vital.written = count.last.or(self.vital.written);
-        self.behind = matches!(ended, Ok(Ended::Limit));
-        let mut told = ControlFlow::Continue(());
-        if pulse {
-            let facts = voice.cut(&count).into_iter().chain([voice.pulse(&count)]);
-            let cursor = follow.cursor();
-            told = facts
-                .into_iter()
-                .try_for_each(|fact| out(fact, cursor.clone()));
+        let told = if pulse {
+            round.pulse(follow.cursor().as_ref())
         } else {
-            follow.count = count; // the next pulse counts it
-        }
+            ControlFlow::Continue(()) // the next pulse counts it
+        };
+        follow.count = count;
+        self.behind = matches!(ended, Ok(Ended::Limit));
         self.follow = follow;
         match told {
             ControlFlow::Continue(()) => end,
@@ -174,13 +169,16 @@ impl Tail {
 
 impl Vital {
     fn note(&mut self, sensed: &Sensed) {
-        let Fact::Log(line) = &sensed.fact else {
-            return;
-        };
-        self.lines += 1;
-        self.unparsed += u64::from(sensed.said.is_none());
-        self.shapes.add(line.text.as_str());
-        self.last = sensed.said.or(self.last);
+        match &sensed.fact {
+            Fact::Log(line) => {
+                self.lines += 1;
+                self.unparsed += u64::from(sensed.said.is_none());
+                self.shapes.add(line.text.as_str());
+                self.last = sensed.said.or(self.last);
+            }
+            Fact::Pulse { seen: 1.., .. } => self.written = sensed.said.or(self.written),
+            _ => {}
+        }
     }
 }
 

@@ -12,6 +12,11 @@ use crate::{
     syslog::{self, Zone},
 };
 
+/// Most lines of one batch, and about how many bytes of them: a batch ends with the pulse that counts it, so
+/// that both become durable together.
+pub(crate) const MAX_BATCH: u64 = 512;
+const MAX_BATCH_BYTES: usize = 512 * 1024;
+
 /// Who listens.
 pub(crate) type Out<'o> = &'o mut dyn FnMut(Sensed, Option<Cursor>) -> ControlFlow<()>;
 
@@ -29,10 +34,19 @@ pub(crate) struct Voice<'v> {
 pub(crate) struct Count {
     pub(crate) seen: u64,
     pub(crate) errors: u64,
+    /// Bytes of what was seen.
+    pub(crate) bytes: usize,
     /// Bytes that were passed over in lines that are too long.
     pub(crate) cut: u64,
     /// When what was read last was written.
     pub(crate) last: Option<Time>,
+}
+
+impl Count {
+    /// Whether a pulse is due before more is handed out.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.seen >= MAX_BATCH || self.bytes >= MAX_BATCH_BYTES
+    }
 }
 
 impl Voice<'_> {
@@ -45,6 +59,7 @@ impl Voice<'_> {
             level(text, self.errors)
         };
         count.seen += 1;
+        count.bytes += text.len();
         count.errors += u64::from(level == Level::Error);
         count.cut += over;
         let line = LogLine {

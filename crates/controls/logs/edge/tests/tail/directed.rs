@@ -432,3 +432,27 @@ fn a_log_at_rest_is_left_alone_and_whatever_happens_to_it_ends_the_rest() {
         }
     }
 }
+
+#[test]
+fn many_lines_come_in_batches_that_each_end_with_the_pulse_that_counts_them() {
+    let mut dir = Dir::new();
+    let lines: String = (0..1300).map(|number| format!("line {number}\n")).collect();
+    dir.write("mail.log", lines.as_bytes());
+    let mut tail = dir.tail();
+    let mut heard = Heard::default();
+    assert_eq!(
+        heard.poll_some(&mut tail, usize::MAX),
+        End::Finished { seen: 1300 }
+    );
+    assert_eq!(heard.pulses, [(512, 0), (512, 0), (276, 0)]);
+    // Whoever stops behind the first pulse goes on with the line after it.
+    let mut tail = dir.tail();
+    let mut first = Heard::default();
+    assert_eq!(first.poll_some(&mut tail, 513), End::Stopped);
+    assert_eq!(first.pulses, [(512, 0)]);
+    let mut next = dir.tail();
+    next.resume(first.cursor.unwrap());
+    let mut rest = Heard::default();
+    rest.poll_some(&mut next, usize::MAX);
+    assert_eq!(rest.lines, heard.lines[512..]);
+}

@@ -1,0 +1,71 @@
+//! Lines on their way to the hub, in batches: a word a line costs the pipe and the store more than the line,
+//! and lines that become durable without the pulse that counts them are missing from every count after a
+//! kill.
+
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+use cordon_model::{Cursor, Fact, Sensed};
+
+use super::{frames::Word, sensors::Send};
+
+/// Most facts of one batch: more than a reader puts before its pulse.
+const MAX_BATCH: usize = 1024;
+
+/// What one sensor saw since it last spoke.
+pub(super) struct Gather {
+    /// The sensor's name among the cursors.
+    name: String,
+    sensed: Vec<Sensed>,
+    cursor: Option<Cursor>,
+    bytes: usize,
+}
+
+/// About how many bytes of text one batch has; far below the largest frame.
+const MAX_BATCH_BYTES: usize = 1 << 20;
+
+impl Gather {
+    pub(super) const fn of(name: String) -> Self {
+        Self {
+            name,
+            sensed: Vec::new(),
+            cursor: None,
+            bytes: 0,
+        }
+    }
+
+    /// Takes one fact in; what ends a batch sends it.
+    pub(super) fn take(
+        &mut self,
+        sensed: Sensed,
+        cursor: Option<Cursor>,
+        send: Send<'_>,
+    ) -> ControlFlow<()> {
+        let more = match &sensed.fact {
+            Fact::Log(line) => {
+                self.bytes += line.text.as_str().len();
+                self.sensed.len() + 1 < MAX_BATCH && self.bytes < MAX_BATCH_BYTES
+            }
+            _ => false,
+        };
+        self.sensed.push(sensed);
+        self.cursor = cursor.or(self.cursor.take());
+        if more {
+            ControlFlow::Continue(())
+        } else {
+            self.flush(send)
+        }
+    }
+
+    /// Sends what is left.
+    pub(super) fn flush(&mut self, send: Send<'_>) -> ControlFlow<()> {
+        if self.sensed.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        self.bytes = 0;
+        let cursor = self.cursor.take().map(|cursor| (self.name.clone(), cursor));
+        send(Word::Together {
+            sensed: std::mem::take(&mut self.sensed),
+            cursors: BTreeMap::from_iter(cursor),
+        })
+    }
+}
