@@ -109,6 +109,27 @@ impl Up {
         digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
     }
 
+    /// How many lines the page draws as those of the last hours of its only source: durable, across restarts.
+    pub fn lines_of_hours(&self) -> u64 {
+        let page = self.page();
+        let before = page
+            .split_once(" lines in ")
+            .map_or("", |(before, _)| before);
+        let digits: String = before
+            .chars()
+            .rev()
+            .take_while(|c| c.is_ascii_digit() || *c == ',')
+            .filter(|c| *c != ',')
+            .collect();
+        let digits: String = digits.chars().rev().collect();
+        digits.parse().unwrap_or(0) // because it draws nothing where there was nothing
+    }
+
+    /// Whether the page says that something was missed.
+    pub fn tells_a_gap(&self) -> bool {
+        self.page().contains("missed")
+    }
+
     /// User and system time of all of it.
     pub fn cpu_secs(&self) -> f64 {
         let ticks: u64 = self.family().iter().map(|pid| ticks(*pid)).sum();

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use bench_kit::up::Up;
 use cordon_logs_edge::Tail;
 use cordon_model::{Cursor, Fact};
 
@@ -24,14 +25,36 @@ const POLL: Duration = Duration::from_millis(50);
 /// Who reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reader {
+    /// Our follower alone, with a journal of its own: each line is known by its number.
     Cordon,
+    /// The real `cordon up`: lines are counted.
+    Up,
     Imfile,
+}
+
+/// A reader that runs.
+pub enum Running {
+    Child(Child),
+    Up(Up),
+}
+
+impl Running {
+    /// SIGKILL, to all of it.
+    pub fn kill(self) {
+        match self {
+            Self::Child(mut child) => {
+                child.kill().expect("it runs");
+                child.wait().expect("it ends");
+            }
+            Self::Up(mut up) => up.kill(),
+        }
+    }
 }
 
 impl Reader {
     /// By its name.
     pub fn named(name: &str) -> Option<Self> {
-        let all = [Self::Cordon, Self::Imfile];
+        let all = [Self::Cordon, Self::Up, Self::Imfile];
         all.into_iter().find(|reader| reader.name() == name)
     }
 
@@ -39,13 +62,29 @@ impl Reader {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Cordon => "cordon",
+            Self::Up => "cordon-up",
             Self::Imfile => "imfile",
         }
     }
 
+    /// Most milliseconds of a round, beside the shortest: `cordon up` looks once a second.
+    pub const fn longest_round(self) -> u64 {
+        match self {
+            Self::Cordon | Self::Imfile => 200,
+            Self::Up => 1300,
+        }
+    }
+
     /// Goes on where the last one was killed.
-    pub fn start(self, folder: &Path) -> Child {
+    pub fn start(self, folder: &Path) -> Running {
         let mut command = match self {
+            Self::Up => {
+                let policy = folder.join("etc/cordon");
+                fs::create_dir_all(&policy).expect("room");
+                let source = "[[logs.source]]\nname = \"app.log\"\npath = \"/logs/app.log\"\n";
+                fs::write(policy.join("policy.toml"), source).expect("room");
+                return Running::Up(Up::start(folder, None));
+            }
             Self::Cordon => {
                 let mut command = Command::new("/proc/self/exe");
                 command.arg(CHILD).arg(folder);
@@ -67,14 +106,18 @@ impl Reader {
         if self == Self::Cordon {
             command.stderr(Stdio::inherit());
         }
-        command.spawn().expect("a reader")
+        Running::Child(command.spawn().expect("a reader"))
     }
 
     /// What it has heard so far.
-    pub fn heard(self, folder: &Path) -> Heard {
+    pub fn heard(running: &Running, reader: Self, folder: &Path) -> Heard {
         let mut heard = Heard::default();
-        match self {
-            Self::Cordon => {
+        match (reader, running) {
+            (Self::Up, Running::Up(up)) => {
+                heard.counted = Some(up.lines_of_hours());
+                heard.gaps.extend(up.tells_a_gap().then_some(None));
+            }
+            (Self::Cordon, _) => {
                 let journal = fs::read(folder.join("journal")).expect("ours");
                 for line in whole(&journal).split(|byte| *byte == b'\n') {
                     let line = String::from_utf8_lossy(line);
@@ -85,7 +128,7 @@ impl Reader {
                     }
                 }
             }
-            Self::Imfile => {
+            (Self::Imfile | Self::Up, _) => {
                 let text = fs::read(folder.join("out")).unwrap_or_default();
                 for line in String::from_utf8_lossy(&text).lines() {
                     note(&mut heard, line);

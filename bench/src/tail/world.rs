@@ -13,7 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Heard, reader::Reader};
+use crate::{
+    Heard,
+    reader::{Reader, Running},
+};
 
 /// Length of a line with its end.
 pub const LINE_BYTES: u64 = 96;
@@ -107,12 +110,9 @@ pub fn run(reader: Reader, style: Style, rounds: u32) -> (u64, Heard) {
     let mut chance = Chance(u64::from(rounds) + 7);
     let mut child = reader.start(&folder);
     for round in 0..rounds {
-        thread::sleep(Duration::from_millis(100) + chance.millis(200));
+        thread::sleep(Duration::from_millis(100) + chance.millis(reader.longest_round()));
         let down = chance.millis(80);
-        let kill = |mut child: std::process::Child| {
-            child.kill().expect("it runs");
-            child.wait().expect("it ends");
-        };
+        let kill = |running: Running| running.kill();
         child = match round % 3 {
             0 => {
                 kill(child);
@@ -142,22 +142,23 @@ pub fn run(reader: Reader, style: Style, rounds: u32) -> (u64, Heard) {
     desk.stop.store(true, Ordering::SeqCst);
     writing.join().expect("no panic");
     let written = desk.written.load(Ordering::SeqCst);
-    let heard = settled(reader, &folder, written);
-    child.kill().expect("it runs");
-    child.wait().expect("it ends");
+    let heard = settled(reader, &child, &folder, written);
+    child.kill();
     fs::remove_dir_all(&folder).expect("ours");
     (written, heard)
 }
 
 /// What was heard, once the last line has come and nothing more comes.
-fn settled(reader: Reader, folder: &Path, written: u64) -> Heard {
+fn settled(reader: Reader, running: &Running, folder: &Path, written: u64) -> Heard {
     let began = Instant::now();
     loop {
         thread::sleep(Duration::from_millis(500));
-        let heard = reader.heard(folder);
-        if heard.numbers.contains_key(&(written - 1)) || began.elapsed() > PATIENCE {
-            thread::sleep(Duration::from_secs(1));
-            return reader.heard(folder);
+        let heard = Reader::heard(running, reader, folder);
+        let last = heard.numbers.contains_key(&(written - 1));
+        let all = last || heard.counted.is_some_and(|lines| lines >= written);
+        if all || began.elapsed() > PATIENCE {
+            thread::sleep(Duration::from_secs(2)); // what would come twice comes now
+            return Reader::heard(running, reader, folder);
         }
     }
 }
