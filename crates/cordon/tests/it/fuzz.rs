@@ -24,6 +24,12 @@ type Target = fn(&[u8]);
 
 /// A target: its name below `fuzz/corpus` and `fuzz/fuzz_targets`, and what it does with bytes.
 const TARGETS: &[(&str, Target)] = &[
+    ("sheet", |bytes| {
+        if let Ok(reading) = sheet::read(bytes, None) {
+            let parts = reading.asked.len() + reading.rejected.len() + reading.headings.len();
+            assert_eq!(reading.rows, parts);
+        }
+    }),
     ("dpkg_status", |bytes| {
         drop(cordon_patch::read_status(bytes));
     }),
