@@ -54,10 +54,10 @@ pub fn rpmdb_ndb(bytes: &[u8]) -> Result<Listing, Error> {
             ));
         }
         let (number, at, count) = (le32(slot, 4)?, le32(slot, 8)?, le32(slot, 12)?);
-        if number == 0 {
-            continue; // a free slot
+        if at == 0 {
+            continue; // a free slot is one without a place, whatever its number
         }
-        if !numbers.insert(number) || number >= next {
+        if number == 0 || number >= next || !numbers.insert(number) {
             return Err(corrupt(
                 format!("slot {nth}"),
                 "a number of its own below the next",
