@@ -264,11 +264,8 @@ mod tests {
             (kev.rejected, kev.dated.as_deref()),
             (1, Some("2026-01-02"))
         );
-        let cut = &text[..HEAD.len() + 20];
-        assert_eq!(
-            kev_csv(cut.as_bytes()),
-            Err(KevError::OpenQuote { line: 2 })
-        );
+        let cut = &text.as_bytes()[..HEAD.len() + 20];
+        assert_eq!(kev_csv(cut), Err(KevError::OpenQuote { line: 2 }));
         assert_eq!(kev_csv(b"a,b\n"), Err(KevError::Column("cveID")));
     }
 

@@ -22,7 +22,7 @@
 //! use advisory::{Index, Inventory, Installed, Options, Release, State, osv};
 //!
 //! let document = br#"{"id":"ALSA-1","summary":"Important: bash security update","modified":"2026-01-02T03:04:05Z",
-//!     "related":["CVE-2026-1"],"affected":[{"package":{"ecosystem":"`AlmaLinux`:8","name":"bash"},
+//!     "related":["CVE-2026-1"],"affected":[{"package":{"ecosystem":"AlmaLinux:8","name":"bash"},
 //!     "ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"4.4.20-5.el8"}]}]}]}"#;
 //! let feed = osv("alma", [document.as_slice()]);
 //! assert_eq!((feed.rows.len(), feed.rejected), (1, 0));

@@ -1,5 +1,7 @@
 //! The rules of judging, one host and one fleet at a time, on feeds that the test writes.
 
+#![expect(clippy::unwrap_used, reason = "a helper fails its test")]
+
 use advisory::{
     Feed, Fleet, HostId, Index, Installed, Inventory, Options, Release, State, Stream, Why, csaf,
     osv, secdb,
@@ -242,7 +244,7 @@ fn the_newest_kernel_counts() {
             release: &release,
             packages: &packages,
         });
-        assert_eq!(audit.older_kernels as usize, versions.len() - 1);
+        assert_eq!(audit.older_kernels, versions.len() as u64 - 1);
         assert_eq!(audit.rows.len(), 1);
         assert_eq!(audit.rows[0].verdict.state, expected, "{versions:?}");
         let mut fleet = Fleet::default();
@@ -253,7 +255,7 @@ fn the_newest_kernel_counts() {
         fleet.add(&release, &items);
         let mut of_fleet = Vec::new();
         fleet.audit(&index, &mut |row| {
-            of_fleet.extend(row.verdicts.iter().map(|verdict| verdict.state))
+            of_fleet.extend(row.verdicts.iter().map(|verdict| verdict.state));
         });
         assert_eq!(of_fleet, [expected]);
     };
@@ -349,7 +351,7 @@ fn a_fleet_is_handed_only_what_changed() {
     fleet.add(&"debian:12".parse().unwrap(), &[]);
     let mut rows = Vec::new();
     let tally = fleet.audit(&index, &mut |row| {
-        rows.push((row.host, row.item, row.verdicts[0].state))
+        rows.push((row.host, row.item, row.verdicts[0].state));
     });
     let expected = [
         (hosts[0], old, State::Missing),
@@ -372,7 +374,7 @@ fn a_fleet_is_handed_only_what_changed() {
         let touched = index.extend(&feed(&[text]));
         let mut states = Vec::new();
         fleet.update(index, &touched, &mut |row| {
-            states.push(row.verdicts[0].state)
+            states.push(row.verdicts[0].state);
         });
         states
     };
