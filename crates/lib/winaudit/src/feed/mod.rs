@@ -16,6 +16,8 @@ use intern::{Id, Interner};
 
 /// Most rows of a feed; the newest public one has 608,740.
 pub const MAX_ROWS: usize = 8_000_000;
+/// The component of servicing stacks.
+pub(crate) const STACK: &str = "Servicing Stack Updates";
 /// Most rejected lines of which line and reason are kept; all are counted.
 pub const MAX_REJECTS_KEPT: usize = 100;
 
@@ -124,6 +126,8 @@ pub struct Feed {
     products: Vec<(Id, usize, usize)>,
     /// Every KB of the feed, named as a fix or as superseded, in order.
     known: Vec<u32>,
+    /// CVEs whose fix is a servicing stack on some product, in order.
+    stack_cves: Vec<Id>,
     extras: BTreeMap<(u32, Id), Extra>,
     span: Option<Span>,
     /// What was read and what was not.
@@ -225,6 +229,7 @@ impl FeedBuilder {
         );
         known.sort_unstable();
         known.dedup();
+        let stack_cves = stack_cves(&texts, &rows);
         products.sort_by(|a, b| texts.text(a.0).cmp(texts.text(b.0)));
         let dates = || rows.iter().filter_map(|row| Date::from_number(row.date));
         let span = dates().min().zip(dates().max());
@@ -241,6 +246,7 @@ impl FeedBuilder {
             rows,
             products,
             known,
+            stack_cves,
             extras,
             span,
             counts,
@@ -324,6 +330,11 @@ impl Feed {
             .map(|&(product, ..)| self.texts.text(product))
     }
 
+    /// Whether the fix of this CVE ships as a servicing stack on some product.
+    pub(crate) fn is_fixed_by_stack(&self, cve: Id) -> bool {
+        self.stack_cves.binary_search(&cve).is_ok()
+    }
+
     pub(crate) fn product_rows(&self) -> impl Iterator<Item = (&str, &[Row])> {
         self.products.iter().map(|&(product, from, to)| {
             let rows = self.rows.get(from..to).unwrap_or_default();
@@ -338,6 +349,28 @@ impl Feed {
     pub(crate) fn extra(&self, row: &Row) -> Option<&Extra> {
         self.extras.get(&(row.kb, row.product))
     }
+}
+
+/// CVEs of the packages that a servicing stack supersedes: these were servicing stacks too.
+fn stack_cves(texts: &Interner, rows: &[Row]) -> Vec<Id> {
+    let is_stack = |row: &&Row| texts.text(row.component).eq_ignore_ascii_case(STACK);
+    let mut below: Vec<u32> = rows
+        .iter()
+        .filter(is_stack)
+        .flat_map(|row| superseded(texts.text(row.supersedes)))
+        .collect();
+    below.sort_unstable();
+    below.dedup();
+    let mine = rows
+        .iter()
+        .filter(|row| below.binary_search(&row.kb).is_ok());
+    let mut cves: Vec<Id> = mine
+        .map(|row| row.cve)
+        .filter(|&cve| texts.text(cve).starts_with("CVE-"))
+        .collect();
+    cves.sort_unstable();
+    cves.dedup();
+    cves
 }
 
 /// The KB numbers of a `Supersedes` column: `;` parts them, and some are words.

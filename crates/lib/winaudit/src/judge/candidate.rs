@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::feed::{Feed, Row, superseded};
+use crate::feed::{Feed, Row, STACK, superseded};
 use crate::host::WindowsHost;
 use crate::product::{App, Generation, System, app_of_component, target};
 use crate::value::Date;
@@ -169,7 +169,7 @@ pub(crate) fn collect(host: &WindowsHost, feed: &Feed, system: System) -> Found 
             candidate.high = modes.last().unwrap_or(first);
         }
     }
-    classify(&mut found);
+    classify(&mut found, feed);
     // A roll of older updates that was offered as a convenience is no requirement of its own.
     found
         .all
@@ -267,7 +267,7 @@ impl Candidate {
         if on.pack && feed.text(row.impact) == "No more updates" {
             on.said = Some(Line::ServicePack);
         }
-        on.stack |= component.eq_ignore_ascii_case("Servicing Stack Updates");
+        on.stack |= component.eq_ignore_ascii_case(STACK);
         on.flash |= component.eq_ignore_ascii_case("Adobe Flash Player");
         match app {
             App::System | App::Optional(_) => on.system = true,
@@ -306,7 +306,7 @@ impl Candidate {
     }
 }
 
-fn classify(found: &mut Found) {
+fn classify(found: &mut Found, feed: &Feed) {
     let system = found.system;
     let since = system.rollups_since();
     for candidate in found.all.values_mut() {
@@ -324,6 +324,16 @@ fn classify(found: &mut Found) {
                 Line::Cumulative
             }
             None if system.is_modern() && preview => Line::Preview,
+            // One fix ships in the same kind of package on every release: where another release has
+            // it in a servicing stack, so has this one.
+            None if system.is_modern()
+                && candidate
+                    .cves
+                    .iter()
+                    .all(|&(_, cve)| feed.is_fixed_by_stack(cve)) =>
+            {
+                Line::Stack
+            }
             None if system.is_modern() => Line::Standalone,
             // Until January 2017 security-only updates carried Internet Explorer too, and some were
             // posted for it later. A rollup supersedes the one before; they supersede nothing.

@@ -65,6 +65,8 @@ pub enum Basis {
     /// An installed monthly rollup services the same component after it. Microsoft added older
     /// updates to the rollups; that it added this one is not said anywhere. File versions decide.
     ComponentServiced,
+    /// It is an optional preview, and what it fixes comes with the next cumulative update.
+    Preview,
     /// Windows Update answered and does not offer it.
     NotOffered,
 }
@@ -86,8 +88,6 @@ pub enum Reason {
     BeforeRollups,
     /// A standalone update beside the cumulative one.
     Standalone,
-    /// The feed knows the fix only in an optional preview.
-    Preview,
     /// Which versions of .NET are there.
     NoNetInventory,
     /// Which version of Internet Explorer is there.

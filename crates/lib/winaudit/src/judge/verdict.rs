@@ -328,9 +328,12 @@ impl<'a> Judge<'a> {
                     None => missing("not listed, and nothing newer of its line is"),
                 }
             }
-            Line::Preview => unknown(
-                Reason::Preview,
-                "the feed knows the fix only in an optional preview".into(),
+            Line::Preview => (
+                Judgement::Alternative {
+                    by: Kb(one.kb),
+                    basis: Basis::Preview,
+                },
+                "an optional preview: its content comes with the next cumulative update".to_owned(),
             ),
             Line::Standalone => unknown(
                 Reason::Standalone,
