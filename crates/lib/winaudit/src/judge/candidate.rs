@@ -58,6 +58,8 @@ pub(crate) struct Candidate {
     /// reissued carry other days.
     pub(crate) low: Date,
     pub(crate) high: Date,
+    /// The first of all its days.
+    first: Date,
     /// Products, by number, with the KBs that it supersedes there.
     pub(crate) products: BTreeMap<u32, BTreeSet<u32>>,
     /// Product and CVE.
@@ -142,6 +144,12 @@ pub(crate) fn collect(host: &WindowsHost, feed: &Feed, system: System) -> Found 
             (of == system && app != App::Other).then_some((name, app, rows))
         })
         .collect();
+    // What a package is shows by all that it is published for, whether or not this host has it.
+    let mut with_ie = BTreeSet::new();
+    for (_, app, rows) in &mine {
+        let ie = |row: &&Row| matches!(app_of_component(feed.text(row.component), app), App::Ie(_));
+        with_ie.extend(rows.iter().filter(ie).map(|row| row.kb));
+    }
     let has = Has {
         nets: nets(host, system),
         ie: ie(host, system, feed, &mine),
@@ -158,12 +166,18 @@ pub(crate) fn collect(host: &WindowsHost, feed: &Feed, system: System) -> Found 
         }
     }
     for (kb, candidate) in &mut found.all {
+        candidate.on.ie |= with_ie.contains(kb);
         let days = days.remove(kb).unwrap_or_default();
         let most = days.values().max().copied().unwrap_or(0);
         let mut modes = days
             .iter()
             .filter(|&(_, &count)| count == most)
             .filter_map(|(&day, _)| Date::from_number(day));
+        candidate.first = days
+            .keys()
+            .next()
+            .and_then(|&day| Date::from_number(day))
+            .unwrap_or(candidate.first);
         if let Some(first) = modes.next() {
             candidate.low = first;
             candidate.high = modes.last().unwrap_or(first);
@@ -238,6 +252,7 @@ impl Candidate {
             line: Line::Single,
             low: day,
             high: day,
+            first: day,
             products: BTreeMap::new(),
             cves: BTreeSet::new(),
             components: BTreeSet::new(),
@@ -313,7 +328,6 @@ fn classify(found: &mut Found, feed: &Feed) {
         let on = candidate.on;
         let rollups = since.is_some_and(|since| candidate.high >= since);
         let preview = !candidate.has_cve && !candidate.low.is_patch_tuesday();
-        let supersedes = edges(candidate).next().is_some();
         candidate.line = match on.said {
             Some(line) => line,
             None if on.stack => Line::Stack,
@@ -335,29 +349,30 @@ fn classify(found: &mut Found, feed: &Feed) {
                 Line::Stack
             }
             None if system.is_modern() => Line::Standalone,
-            // Until January 2017 security-only updates carried Internet Explorer too, and some were
-            // posted for it later. A rollup supersedes the one before; they supersede nothing.
-            None if rollups && on.ie && on.system && supersedes => Line::Rollup,
             None if on.ie && !on.system => Line::Ie,
             None if rollups && preview => Line::Preview,
             None if rollups => Line::SecurityOnly,
             None => Line::Single,
         };
     }
-    join(found, Line::Standalone, Line::Stack, |_| true);
-    join(found, Line::Standalone, Line::Cumulative, |_| true);
-    join(found, Line::SecurityOnly, Line::Rollup, |one| one.on.ie);
+    join(found, Line::Standalone, Line::Stack);
+    join(found, Line::Standalone, Line::Cumulative);
+    for kb in rollups_by_edges(found) {
+        if let Some(one) = found.all.get_mut(&kb) {
+            one.line = Line::Rollup;
+        }
+    }
 }
 
-/// What supersedes a package of a line is of that line; what is superseded by one is, if `below`.
-fn join(found: &mut Found, from: Line, line: Line, below: fn(&Candidate) -> bool) {
+/// What supersedes a package of a line, or is superseded by one, is of that line.
+fn join(found: &mut Found, from: Line, line: Line) {
     loop {
         let members = || found.all.values().filter(|one| one.line == line);
         let numbers: BTreeSet<u32> = members().map(|one| one.kb).collect();
-        let superseded: BTreeSet<u32> = members().flat_map(edges).collect();
+        let below: BTreeSet<u32> = members().flat_map(edges).collect();
         let joins = |one: &&Candidate| {
             let above = edges(one).any(|kb| numbers.contains(&kb));
-            one.line == from && (above || (below(one) && superseded.contains(&one.kb)))
+            one.line == from && (above || below.contains(&one.kb))
         };
         let joining: Vec<u32> = found.all.values().filter(joins).map(|one| one.kb).collect();
         if joining.is_empty() {
@@ -369,6 +384,42 @@ fn join(found: &mut Found, from: Line, line: Line, below: fn(&Candidate) -> bool
             }
         }
     }
+}
+
+/// Which of the packages since the rollups are rollups. Both kinds are published for the same
+/// CVEs, and until January 2017 both carried Internet Explorer; but a rollup supersedes the one of
+/// the month before and is superseded by the next, and a security-only update is not. Feeds have
+/// wrong edges: one between packages of one month is no edge, and a package that supersedes without
+/// being superseded is a rollup only if it is of the newest month, or carries Internet Explorer
+/// since security-only updates do not. Of the four months in which both carried it, none is called
+/// a rollup: MSRC's edges of that time confuse the two. Where a doubt is left it is security-only,
+/// which proves nothing but itself.
+fn rollups_by_edges(found: &Found) -> Vec<u32> {
+    let era: BTreeMap<u32, &Candidate> = found
+        .all
+        .values()
+        .filter(|one| one.line == Line::SecurityOnly)
+        .map(|one| (one.kb, one))
+        .collect();
+    let month = |day: Date| day.number() / 100;
+    let newest = era.values().map(|one| month(one.low)).max().unwrap_or(0);
+    let (mut above, mut below) = (BTreeSet::new(), BTreeSet::new());
+    for one in era.values() {
+        for other in edges(one).filter_map(|kb| era.get(&kb)) {
+            if month(one.low) != month(other.low) && month(one.first) != month(other.first) {
+                above.insert(one.kb);
+                below.insert(other.kb);
+            }
+        }
+    }
+    let split = Date::new(2017, 2, 1);
+    let is_rollup = |one: &&&Candidate| {
+        let supersedes = above.contains(&one.kb);
+        let chained = supersedes && (below.contains(&one.kb) || month(one.low) == newest);
+        let carries_ie = one.on.ie && (below.contains(&one.kb) || edges(one).next().is_some());
+        split.is_some_and(|split| one.low >= split) && (chained || carries_ie)
+    };
+    era.values().filter(is_rollup).map(|one| one.kb).collect()
 }
 
 fn edges(one: &Candidate) -> impl Iterator<Item = u32> + '_ {

@@ -93,18 +93,28 @@ impl<'a> Judge<'a> {
             }
         }
         judge.services();
-        let newest = |line| {
-            cover
-                .best(found, line)
-                .filter(|one| host.hotfixes.contains_key(&Kb(one.kb)))
-        };
-        let (security, rollup) = (newest(Line::SecurityOnly), newest(Line::Rollup));
-        judge.security_only_way = match (security, rollup) {
-            (Some(security), Some(rollup)) => security.low > rollup.high,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
+        judge.security_only_way = judge.takes_security_only();
         judge
+    }
+
+    /// Whether the host takes security-only updates: of those since its newest rollup it lists at
+    /// least half. Only packages with a rollup beside them in their month speak, so that a rollup
+    /// which the feed's edges do not show as one is no evidence.
+    fn takes_security_only(&self) -> bool {
+        let all = || self.found.all.values();
+        let month = |one: &Candidate| one.low.number() / 100;
+        let newest = self.cover.best(self.found, Line::Rollup).map_or(0, month);
+        let has_sister = |one: &&Candidate| {
+            let mut rollups = all().filter(|by| by.line == Line::Rollup && month(by) == month(one));
+            rollups.any(|by| !by.cves.is_disjoint(&one.cves))
+        };
+        let since = all().filter(|one| one.line == Line::SecurityOnly && month(one) > newest);
+        let since: Vec<&Candidate> = since.filter(has_sister).collect();
+        let listed = since
+            .iter()
+            .filter(|one| self.host.hotfixes.contains_key(&Kb(one.kb)))
+            .count();
+        listed > 0 && listed * 2 >= since.len()
     }
 
     fn services(&mut self) {

@@ -132,3 +132,32 @@ fn hosts_with_windows_updates_own_answer_meet_the_bars() {
         "(c) precision {right} of {reported}"
     );
 }
+
+#[test]
+fn every_real_host_has_a_report() {
+    let Some(feed) = corpus::feed("definitions_20260628.zip") else {
+        return;
+    };
+    let Some(files) = corpus::files() else { return };
+    let stems: BTreeSet<&str> = files
+        .iter()
+        .filter_map(|(name, _)| name.split_once("_systeminfo").map(|(stem, _)| stem))
+        .collect();
+    for stem in stems {
+        let Some(host) = corpus::host(stem) else {
+            return;
+        };
+        let report = judge(&host, &feed);
+        let counts = report.counts();
+        println!("{stem}: {counts:?} {:?}", report.unknown());
+        let plan = report.plan();
+        let plan: Vec<String> = plan.iter().map(|install| install.kb.to_string()).collect();
+        println!("      {}", plan.join(" "));
+        assert!(
+            !report.products.is_empty(),
+            "{stem} has no product in the feed"
+        );
+        assert!(report.evaluated.is_some());
+        assert!(report.plan().len() <= counts.missing);
+    }
+}

@@ -61,7 +61,8 @@ pub(crate) fn feed(zip: &str) -> Option<Feed> {
 pub(crate) fn host(stem: &str) -> Option<WindowsHost> {
     let mut host = WindowsHost::default();
     for (name, bytes) in files()? {
-        if name.starts_with(stem) && !name.contains("updates") {
+        let rest = name.strip_prefix(stem).unwrap_or_default();
+        if rest.starts_with("_systeminfo") || rest.starts_with("_qfe") {
             host.add(&name, &bytes).unwrap();
         }
     }

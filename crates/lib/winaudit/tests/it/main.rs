@@ -8,3 +8,4 @@
 mod bars;
 mod corpus;
 mod inventories;
+mod lines;
