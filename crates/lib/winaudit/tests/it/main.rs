@@ -1,0 +1,11 @@
+//! The crate on real files. Where the corpora are absent each test says so and is counted as
+//! skipped.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read their corpora from files"
+)]
+
+mod bars;
+mod corpus;
+mod inventories;
+mod lines;
