@@ -3,10 +3,14 @@
 
 mod apt;
 mod dpkg;
+mod feeds;
+mod hosts;
 mod prove;
 mod unpack;
 
 pub use apt::{Index, LISTS, advisories, security_indexes};
 pub use dpkg::{Dpkg, STATUS, inventory};
+pub use feeds::{FeedUnread, Feeds, Indexed, MAX_DOCUMENTS, feeds};
+pub use hosts::{HostFiles, MAX_DEPTH, MAX_FILES, hosts};
 pub use prove::SyntheticHost;
 pub use unpack::{MAX_FILE_BYTES, MAX_UNPACKED_BYTES, UnpackError, unpack, unpack_bytes};

@@ -1,0 +1,274 @@
+//! What people hand us of advisories: a file, an archive or a folder of them. What each is, is told by its
+//! content. A feed that cannot be read is an error with its name; it is never a feed that finds nothing.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use advisory::{Index, Kev, Options, Oval};
+use winaudit::{Bulletin, Feed, FeedBuilder};
+
+use crate::unpack::{MAX_UNPACKED_BYTES, unpack};
+
+/// Most documents of one archive.
+pub const MAX_DOCUMENTS: usize = 500_000;
+
+/// All feeds of an audit.
+#[derive(Debug, Default)]
+pub struct Feeds {
+    /// Of Microsoft; none if none was given.
+    pub windows: Option<Feed>,
+    /// Of the package managers.
+    pub index: Index,
+    /// What was read into the index: name, date, rows, rejected, releases.
+    pub indexed: Vec<Indexed>,
+    /// OVAL documents by name.
+    pub oval: Vec<(String, Oval)>,
+    /// Bulletins.
+    pub bulletins: Vec<Bulletin>,
+    /// What is known to be exploited.
+    pub kev: Option<Kev>,
+    /// Debian indexes and folders of them, which `advisories` reads.
+    pub debian: Vec<PathBuf>,
+}
+
+/// A feed of the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Indexed {
+    /// Its name.
+    pub name: String,
+    /// Its newest day.
+    pub dated: Option<String>,
+    /// Its rows.
+    pub rows: usize,
+    /// What of it could not be read.
+    pub rejected: u64,
+    /// The first reasons.
+    pub reasons: Vec<String>,
+}
+
+/// A feed that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {why}", path = path.display())]
+pub struct FeedUnread {
+    /// Which.
+    pub path: PathBuf,
+    /// Why.
+    pub why: String,
+}
+
+/// Documents of one kind that are read together.
+#[derive(Default)]
+struct Pile {
+    osv: Vec<Vec<u8>>,
+    csaf: Vec<Vec<u8>>,
+    secdb: Vec<Vec<u8>>,
+}
+
+/// Reads everything that was named.
+pub fn feeds(paths: &[PathBuf]) -> Result<Feeds, FeedUnread> {
+    let mut feeds = Feeds {
+        index: Index::new(&[], Options::default()),
+        ..Feeds::default()
+    };
+    let mut windows = None;
+    for path in paths {
+        let mut pile = Pile::default();
+        let unread = |why: String| FeedUnread {
+            path: path.clone(),
+            why,
+        };
+        take(path, 0, &mut feeds, &mut windows, &mut pile).map_err(&unread)?;
+        let name = path.file_stem().map_or_else(
+            || path.display().to_string(),
+            |name| name.to_string_lossy().into(),
+        );
+        let slices = |all: &[Vec<u8>]| -> Vec<advisory::Feed> {
+            let documents = || all.iter().map(Vec::as_slice);
+            let osv = std::ptr::eq(all, pile.osv.as_slice());
+            let csaf = std::ptr::eq(all, pile.csaf.as_slice());
+            (!all.is_empty())
+                .then(|| match (osv, csaf) {
+                    (true, _) => advisory::osv(&name, documents()),
+                    (_, true) => advisory::csaf(&name, documents()),
+                    _ => advisory::secdb(&name, documents()),
+                })
+                .into_iter()
+                .collect()
+        };
+        for feed in [&pile.osv, &pile.csaf, &pile.secdb]
+            .into_iter()
+            .flat_map(|all| slices(all))
+        {
+            if feed.rows.is_empty() {
+                let first = feed.reasons.first().cloned().unwrap_or_default(); // default: because it was blank
+                return Err(unread(format!("no advisory of it could be read: {first}")));
+            }
+            feeds.indexed.push(Indexed {
+                name: feed.name.clone(),
+                dated: feed.dated.clone(),
+                rows: feed.rows.len(),
+                rejected: feed.rejected,
+                reasons: feed.reasons.clone(),
+            });
+            feeds.index.extend(&feed);
+        }
+    }
+    feeds.windows = windows.map(FeedBuilder::build);
+    Ok(feeds)
+}
+
+fn take(
+    path: &Path,
+    depth: usize,
+    feeds: &mut Feeds,
+    windows: &mut Option<FeedBuilder>,
+    pile: &mut Pile,
+) -> Result<(), String> {
+    let about = fs::metadata(path).map_err(|error| error.to_string())?;
+    if about.is_dir() {
+        if depth > super::hosts::MAX_DEPTH {
+            return Err(format!(
+                "more than {} folders in each other",
+                super::hosts::MAX_DEPTH
+            ));
+        }
+        if crate::security_indexes(path).is_ok() {
+            feeds.debian.push(path.to_owned());
+            return Ok(());
+        }
+        let entries = fs::read_dir(path).map_err(|error| error.to_string())?;
+        let mut all: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        all.sort();
+        for one in all {
+            let shown = one.display().to_string();
+            take(&one, depth + 1, feeds, windows, pile).map_err(|why| format!("{shown}: {why}"))?;
+        }
+        return Ok(());
+    }
+    let mut magic = [0; 4];
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let got = (&file)
+        .read(&mut magic)
+        .map_err(|error| error.to_string())?;
+    if magic.get(..got) == Some(b"PK\x03\x04") {
+        return archive(&file, feeds, windows, pile);
+    }
+    let bytes = unpack(path).map_err(|error| error.to_string())?;
+    let name = path
+        .file_stem()
+        .map_or_else(String::new, |name| name.to_string_lossy().into());
+    document(&name, bytes, feeds, windows, pile)?
+        .then_some(())
+        .map_or_else(
+            || {
+                feeds.debian.push(path.to_owned());
+                Ok(())
+            },
+            Ok,
+        )
+}
+
+fn archive(
+    file: &File,
+    feeds: &mut Feeds,
+    windows: &mut Option<FeedBuilder>,
+    pile: &mut Pile,
+) -> Result<(), String> {
+    let mut archive = zip::ZipArchive::new(file).map_err(|error| error.to_string())?;
+    if archive.len() > MAX_DOCUMENTS {
+        return Err(format!(
+            "the archive has more than {MAX_DOCUMENTS} documents"
+        ));
+    }
+    let mut left = MAX_UNPACKED_BYTES;
+    for at in 0..archive.len() {
+        let entry = archive.by_index(at).map_err(|error| error.to_string())?;
+        if entry.is_dir() {
+            continue;
+        }
+        let name = entry
+            .name()
+            .map_err(|error| error.to_string())?
+            .into_owned();
+        let mut bytes = Vec::new();
+        let got = io::copy(&mut entry.take(left + 1), &mut bytes);
+        let got = got.map_err(|error| format!("{name}: {error}"))?;
+        left = left.checked_sub(got).ok_or_else(|| {
+            format!("the archive unpacks to more than {MAX_UNPACKED_BYTES} bytes")
+        })?;
+        let known = document(&name, bytes, feeds, windows, pile);
+        let known = known.map_err(|why| format!("{name}: {why}"))?;
+        let read_me = ["version", "license", "readme"]
+            .iter()
+            .any(|word| name.to_lowercase().contains(word));
+        if !known && !read_me {
+            return Err(format!("{name} is no advisory that is known"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether it is a document that is known.
+fn document(
+    name: &str,
+    bytes: Vec<u8>,
+    feeds: &mut Feeds,
+    windows: &mut Option<FeedBuilder>,
+    pile: &mut Pile,
+) -> Result<bool, String> {
+    let said = |error: &dyn std::fmt::Display| error.to_string();
+    let start = bytes
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(&bytes)
+        .trim_ascii_start();
+    let head = start.get(..start.len().min(8192)).unwrap_or_default(); // default: because it is within
+    let says = |mark: &str| head.windows(mark.len()).any(|part| part == mark.as_bytes());
+    if start.starts_with(b"{") || start.starts_with(b"[") {
+        let anywhere =
+            |mark: &str| says(mark) || memchr::memmem::find(&bytes, mark.as_bytes()).is_some();
+        if says("\"bulletin\"") {
+            feeds
+                .bulletins
+                .push(Bulletin::from_json(&bytes).map_err(|error| said(&error))?);
+        } else if says("\"catalogVersion\"") || says("\"vulnerabilities\"") && says("\"cveID\"") {
+            feeds.kev = Some(advisory::kev_json(&bytes).map_err(|error| said(&error))?);
+        } else if anywhere("\"csaf_version\"") {
+            pile.csaf.push(bytes);
+        } else if anywhere("\"secfixes\"") {
+            pile.secdb.push(bytes);
+        } else if anywhere("\"affected\"") {
+            pile.osv.push(bytes);
+        } else {
+            return Ok(false);
+        }
+        return Ok(true);
+    }
+    if start.starts_with(b"<") {
+        if says("oval_definitions") {
+            let oval = Oval::read(&bytes).map_err(|error| said(&error))?;
+            feeds.oval.push((name.to_owned(), oval));
+            return Ok(true);
+        }
+        if says("cvrfdoc") {
+            let builder = windows.take().unwrap_or_default(); // default: because it is the first
+            *windows = Some(builder.cvrf(&bytes).map_err(|error| said(&error))?);
+            return Ok(true);
+        }
+        return Ok(false);
+    }
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default(); // default: because split gives one
+    let heading = |mark: &str| line.windows(mark.len()).any(|part| part == mark.as_bytes());
+    if heading("BulletinKB") {
+        let builder = windows.take().unwrap_or_default(); // default: because it is the first
+        *windows = Some(builder.csv(&bytes).map_err(|error| said(&error))?);
+        return Ok(true);
+    }
+    if heading("cveID") {
+        feeds.kev = Some(advisory::kev_csv(&bytes).map_err(|error| said(&error))?);
+        return Ok(true);
+    }
+    Ok(false)
+}

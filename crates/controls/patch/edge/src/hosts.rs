@@ -1,0 +1,345 @@
+//! What people hand us of their hosts: a file, a folder of files, a folder of folders. What a file is, is told
+//! by its content; what nobody can read is a result of its host, and stops no other.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use cordon_model::Package;
+use cordon_patch::{Listing, read_status};
+use pkgdb::{Os, Wal};
+use winaudit::WindowsHost;
+
+use crate::unpack::unpack;
+
+/// Most folders within folders.
+pub const MAX_DEPTH: usize = 8;
+
+/// Most files of one call.
+pub const MAX_FILES: usize = 100_000;
+
+/// Where a root file system keeps what we read.
+const PLACES: [&str; 8] = [
+    "etc/os-release",
+    "usr/lib/os-release",
+    "var/lib/dpkg/status",
+    "lib/apk/db/installed",
+    "var/lib/rpm/rpmdb.sqlite",
+    "var/lib/rpm/Packages.db",
+    "var/lib/rpm/Packages",
+    "usr/lib/sysimage/rpm/rpmdb.sqlite",
+];
+
+/// Ends of the names of files that lie beside each other for many hosts: `web1_systeminfo.txt`.
+const KINDS: [&str; 22] = [
+    "systeminfo",
+    "qfe",
+    "updates",
+    "hotfixes",
+    "hotfix",
+    "get-hotfix",
+    "gethotfix",
+    "computerinfo",
+    "registry",
+    "reg",
+    "dism",
+    "files",
+    "bundle",
+    "status",
+    "dpkg-status",
+    "os-release",
+    "rpm-qa",
+    "rpmqa",
+    "packages",
+    "installed",
+    "missingkbs",
+    "msi",
+];
+
+/// What is known of one host.
+#[derive(Debug, Default)]
+pub struct HostFiles {
+    /// What it is called.
+    pub name: String,
+    /// As Windows says it; none if no file of it was of Windows.
+    pub windows: Option<WindowsHost>,
+    /// dpkg's packages.
+    pub dpkg: Option<Listing<Package>>,
+    /// The packages of rpm or apk.
+    pub packages: Option<pkgdb::Listing>,
+    /// What it runs, where it says so.
+    pub os: Option<Os>,
+    /// Files that could not be read, and why.
+    pub failed: Vec<(PathBuf, String)>,
+}
+
+impl HostFiles {
+    /// Whether anything was read.
+    pub const fn is_empty(&self) -> bool {
+        self.windows.is_none() && self.dpkg.is_none() && self.packages.is_none()
+    }
+
+    fn add(&mut self, path: &Path) {
+        if let Err(why) = self.read(path) {
+            self.failed.push((path.to_owned(), why));
+        }
+    }
+
+    fn read(&mut self, path: &Path) -> Result<(), String> {
+        let bytes = unpack(path).map_err(|error| error.to_string())?;
+        let name = path
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into());
+        let said = |error: &dyn std::fmt::Display| error.to_string();
+        if name.ends_with("-wal") || name.ends_with("-shm") {
+            return Ok(()); // read with its database
+        }
+        if let Some(os) = os_release(&bytes) {
+            self.os = Some(os);
+        } else if looks_like_status(&bytes) {
+            self.dpkg = Some(read_status(&bytes).map_err(|error| said(&error))?);
+        } else if bytes.starts_with(b"C:Q") || bytes.starts_with(b"P:") {
+            self.packages = Some(pkgdb::apk_installed(&bytes).map_err(|error| said(&error))?);
+        } else if is_rpmdb(&bytes, &name) {
+            let beside = path.with_file_name(format!("{name}-wal"));
+            let wal = match fs::read(&beside) {
+                Ok(wal) => wal,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+                Err(error) => return Err(format!("{}: {error}", beside.display())),
+            };
+            let wal = if wal.is_empty() {
+                Wal::Absent
+            } else {
+                Wal::Bytes(&wal)
+            };
+            self.packages = Some(pkgdb::rpmdb(&bytes, wal).map_err(|error| said(&error))?);
+        } else if looks_like_query(&bytes) {
+            self.packages = Some(pkgdb::rpm_query(&bytes).map_err(|error| said(&error))?);
+        } else if name.to_lowercase().contains("rpm") && !bytes.contains(&0) {
+            self.packages = Some(pkgdb::rpm_plain(&bytes).map_err(|error| said(&error))?);
+        } else {
+            let windows = self.windows.get_or_insert_with(WindowsHost::default);
+            let added = windows.add(&name, &bytes);
+            if windows.sources.is_empty() {
+                self.windows = None;
+            }
+            added.map_err(|error| said(&error))?;
+        }
+        Ok(())
+    }
+}
+
+fn is_rpmdb(bytes: &[u8], name: &str) -> bool {
+    let names = ["rpmdb.sqlite", "Packages.db", "Packages"];
+    bytes.starts_with(b"SQLite format 3\0") || (names.contains(&name) && bytes.contains(&0))
+}
+
+fn looks_like_status(bytes: &[u8]) -> bool {
+    let head = bytes.trim_ascii_start();
+    head.starts_with(b"Package:") && head.windows(7).take(4096).any(|part| part == b"Status:")
+}
+
+/// The lines of our own `rpm -qa` format: seven tabs in each.
+fn looks_like_query(bytes: &[u8]) -> bool {
+    let line = bytes
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default(); // default: because split gives one
+    line.iter().filter(|byte| **byte == b'\t').count() == 7 && !line.contains(&0)
+}
+
+fn os_release(bytes: &[u8]) -> Option<Os> {
+    let head = bytes.get(..bytes.len().min(4096))?;
+    let text = std::str::from_utf8(head).ok()?; // ok: because then it is none
+    let says = |key: &str| text.lines().any(|line| line.starts_with(key));
+    (says("ID=") && (says("NAME=") || says("VERSION_ID=")))
+        .then(|| Os::read(bytes).ok()) // ok: because then it is none
+        .flatten()
+}
+
+/// The hosts of what a person named: `HOST=PATH`, or a path alone. Of one name there is one host.
+pub fn hosts(named: &[String]) -> Vec<HostFiles> {
+    let mut all = BTreeMap::<String, HostFiles>::new();
+    let mut order = Vec::new();
+    let mut budget = MAX_FILES;
+    for text in named {
+        let (name, path) = match text.split_once('=') {
+            Some((name, path)) => (Some(name.to_owned()), PathBuf::from(path)),
+            None => (None, PathBuf::from(text)),
+        };
+        let groups = match (&name, fs::metadata(&path)) {
+            (_, Err(error)) => {
+                let name = name.unwrap_or_else(|| file_name(&path));
+                let host = host_of(&mut all, &mut order, &name);
+                host.failed.push((path, error.to_string()));
+                continue;
+            }
+            (_, Ok(about)) if !about.is_dir() => {
+                let name = name.unwrap_or_else(|| file_name(&path));
+                vec![(name, vec![path])]
+            }
+            (Some(name), Ok(_)) => vec![(name.clone(), below(&path, 0, &mut budget))],
+            (None, Ok(_)) => groups(&path, 0, &mut budget),
+        };
+        for (name, files) in groups {
+            let host = host_of(&mut all, &mut order, &name);
+            for file in files {
+                host.add(&file);
+            }
+        }
+    }
+    if budget == 0 {
+        let why = format!("more than {MAX_FILES} files: the rest was not looked at");
+        if let Some(host) = order.last().and_then(|name| all.get_mut(name)) {
+            host.failed.push((PathBuf::from("."), why));
+        }
+    }
+    order.iter().filter_map(|name| all.remove(name)).collect()
+}
+
+fn host_of<'a>(
+    all: &'a mut BTreeMap<String, HostFiles>,
+    order: &mut Vec<String>,
+    name: &str,
+) -> &'a mut HostFiles {
+    all.entry(name.to_owned()).or_insert_with(|| {
+        order.push(name.to_owned());
+        HostFiles {
+            name: name.to_owned(),
+            ..HostFiles::default()
+        }
+    })
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().or_else(|| path.parent()?.file_name());
+    name.map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into(),
+    )
+}
+
+/// Every file below `path`, in order.
+fn below(path: &Path, depth: usize, budget: &mut usize) -> Vec<PathBuf> {
+    if let Some(root) = root_files(path) {
+        return root;
+    }
+    let (files, folders) = entries(path, budget);
+    let mut all = files;
+    if depth < MAX_DEPTH {
+        for folder in folders {
+            all.extend(below(&folder, depth + 1, budget));
+        }
+    }
+    all
+}
+
+/// The files of a root file system that are there; none if it is none.
+fn root_files(path: &Path) -> Option<Vec<PathBuf>> {
+    let there: Vec<PathBuf> = PLACES
+        .iter()
+        .map(|place| path.join(place))
+        .filter(|place| fs::metadata(place).is_ok_and(|about| about.is_file()))
+        .collect();
+    let packages = there.iter().any(|place| !place.ends_with("os-release"));
+    packages.then_some(there)
+}
+
+/// A folder: a root file system or a host's own folder is one host; files of many hosts are told apart by what
+/// their names begin with; each folder in it is looked at the same way.
+fn groups(path: &Path, depth: usize, budget: &mut usize) -> Vec<(String, Vec<PathBuf>)> {
+    if let Some(root) = root_files(path) {
+        return vec![(file_name(path), root)];
+    }
+    let (files, folders) = entries(path, budget);
+    let mut groups = BTreeMap::<String, Vec<PathBuf>>::new();
+    for file in files {
+        let stem = stem(&file_name(&file));
+        let name = if stem.is_empty() {
+            file_name(path)
+        } else {
+            stem
+        };
+        groups.entry(name).or_default().push(file);
+    }
+    let mut all: Vec<(String, Vec<PathBuf>)> = groups.into_iter().collect();
+    if depth < MAX_DEPTH {
+        for folder in folders {
+            all.extend(self::groups(&folder, depth + 1, budget));
+        }
+    }
+    all
+}
+
+/// `web1` of `web1_systeminfo.txt` and of `web1-qfe_powershell.csv`; empty where the name is a kind alone.
+fn stem(name: &str) -> String {
+    let whole = name.split_once('.').map_or(name, |(stem, _)| stem);
+    let lower = whole.to_lowercase();
+    for (at, _) in lower
+        .match_indices(['_', '-', '.'])
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+    {
+        let rest = lower.get(at + 1..).unwrap_or_default(); // default: because the mark is one byte
+        let is_kind = KINDS.iter().any(|kind| {
+            rest.strip_prefix(kind)
+                .is_some_and(|more| more.is_empty() || more.starts_with(['_', '-', '.']))
+        });
+        if is_kind {
+            return whole.get(..at).unwrap_or_default().to_owned(); // default: because lower case kept its length
+        }
+    }
+    let alone = KINDS.iter().any(|kind| {
+        lower
+            .strip_prefix(kind)
+            .is_some_and(|more| more.is_empty() || more.starts_with(['_', '-']))
+    });
+    if alone {
+        String::new()
+    } else {
+        whole.to_owned()
+    }
+}
+
+fn entries(path: &Path, budget: &mut usize) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    let Ok(entries) = fs::read_dir(path) else {
+        return (vec![path.to_owned()], folders); // read as a file it tells why
+    };
+    for entry in entries.flatten() {
+        if *budget == 0 {
+            break;
+        }
+        *budget -= 1;
+        let path = entry.path();
+        if path.is_dir() {
+            folders.push(path);
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    folders.sort();
+    (files, folders)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_tell_the_host() {
+        let check = |name: &str, expected: &str| assert_eq!(stem(name), expected, "{name}");
+        check("web1_systeminfo.txt", "web1");
+        check("7_sp1_x64_fr_systeminfo_cmd.txt", "7_sp1_x64_fr");
+        check("pc-7_qfe.txt", "pc-7");
+        check("pc_updates_optional.txt", "pc");
+        check("systeminfo.txt", "");
+        check("rpm-qa.txt", "");
+        check("status", "");
+        check("web1.txt", "web1");
+    }
+}
