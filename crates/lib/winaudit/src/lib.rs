@@ -5,11 +5,12 @@
 //! in any language ([`WindowsHost`]), parses a feed of updates once for a fleet ([`Feed`]), and
 //! says for each update whether it is proven, missing, or cannot be told, with the evidence
 //! ([`judge`]). A single bulletin, older than any feed, is judged by registry keys, file versions
-//! and the last start .
+//! and the last start ([`judge_bulletin`]).
 //!
 //! It is a pure function of its arguments: no I/O, no clock, no panic on any bytes.
 #![warn(missing_docs)]
 
+mod bulletin;
 mod feed;
 mod host;
 mod inventory;
@@ -18,6 +19,10 @@ mod product;
 mod text;
 mod value;
 
+pub use bulletin::{
+    Bulletin, BulletinError, BulletinState, BulletinVerdict, MAX_BULLETIN_BYTES, MAX_ENTRIES, Rung,
+    Undecided, judge_bulletin,
+};
 pub use feed::{
     Counts as FeedCounts, Feed, FeedBuilder, FeedError, MAX_REJECTS_KEPT, MAX_ROWS, Reject, Span,
 };

@@ -77,13 +77,13 @@ const RELEASES: [(&str, u32); 29] = [
     ("server 2022, 23h2", 25398),
     ("server 2022", 20348),
     ("server 2025", 26100),
-    ("11 version 26h1", 28000),
-    ("11 version 25h2", 26200),
-    ("11 version 24h2", 26100),
-    ("11 version 23h2", 22631),
-    ("11 version 22h2", 22621),
-    ("11 version 21h2", 22000),
-    ("11 for", 22000),
+    ("windows 11 version 26h1", 28000),
+    ("windows 11 version 25h2", 26200),
+    ("windows 11 version 24h2", 26100),
+    ("windows 11 version 23h2", 22631),
+    ("windows 11 version 22h2", 22621),
+    ("windows 11 version 21h2", 22000),
+    ("windows 11 for", 22000),
     ("version 1511", 10586),
     ("version 1607", 14393),
     ("version 1703", 15063),
@@ -99,8 +99,8 @@ const RELEASES: [(&str, u32); 29] = [
     ("version 22h2", 19045),
     ("version 23h2", 25398),
     ("version 1507", 10240),
-    ("10 for", 10240),
-    ("10 x64", 10240),
+    ("windows 10 for", 10240),
+    ("windows 10 x64", 10240),
 ];
 
 /// Words that a name of a system may hold besides generation and release. Anything else is
@@ -191,6 +191,7 @@ pub(crate) fn system_of(host: &WindowsHost) -> Result<System, &'static str> {
     let pack = host.service_pack.as_ref().map_or(0, |said| said.value);
     let arch = match (&host.arch, generation) {
         (Some(said), _) => said.value,
+        (None, Generation::Nt4 | Generation::W2000) => Arch::X86,
         (None, Generation::S2012 | Generation::S2012R2 | Generation::Server) => Arch::X64,
         (None, _) => return Err("no file says its architecture"),
     };

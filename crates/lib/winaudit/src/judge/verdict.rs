@@ -163,6 +163,12 @@ impl<'a> Judge<'a> {
                 format!("installed {on}, the last known start was {start}: not proven running"),
             );
         }
+        if one.line == Line::ServicePack {
+            return (
+                Judgement::Missing,
+                "the host says that its service pack is lower".into(),
+            );
+        }
         if self.host.lists.is_empty() {
             return unknown(
                 Reason::NoList,
@@ -363,8 +369,8 @@ impl<'a> Judge<'a> {
             {
                 self.before_rollups(one)
             }
-            Line::ServicePack => missing("the service pack of the host is lower"),
-            Line::Cumulative
+            Line::ServicePack
+            | Line::Cumulative
             | Line::Net
             | Line::Rollup
             | Line::SecurityOnly

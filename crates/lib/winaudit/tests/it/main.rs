@@ -6,6 +6,7 @@
 )]
 
 mod bars;
+mod bulletins;
 mod corpus;
 mod inventories;
 mod lines;
