@@ -311,7 +311,9 @@ impl Builder {
             .collect();
         ids.sort_unstable();
         if let Some(twin) = ids.windows(2).find(|pair| pair.first() == pair.last()) {
-            return Err(OvalError::Twice(twin.concat()));
+            return Err(OvalError::Twice(
+                twin.first().map_or_else(String::new, |id| (*id).to_owned()),
+            ));
         }
         Ok(self.oval)
     }
