@@ -37,6 +37,12 @@ fn root() -> PathBuf {
         .unwrap()
 }
 
+/// How long a test takes its time: `name` in the environment, in seconds, for those who measure it at length.
+fn seconds(name: &str, usual: u64) -> std::time::Duration {
+    let said = std::env::var(name).map_or(usual, |said| said.parse().unwrap());
+    std::time::Duration::from_secs(said)
+}
+
 /// Every `.rs` file below `folder`.
 fn sources(folder: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
