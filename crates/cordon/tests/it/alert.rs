@@ -128,12 +128,20 @@ fn what_is_found_while_mail_is_closed_is_told_once_when_it_opens() {
         lab.delivered().into_iter().filter(about).collect()
     };
     wait_until("the message", || !told().is_empty());
-    println!("closed for {:?}, told {:?} after it opened", opened - began, opened.elapsed());
+    println!(
+        "closed for {:?}, told {:?} after it opened",
+        opened - began,
+        opened.elapsed()
+    );
     // Once, and all of it: nothing else of these comes while a second test message would be due.
     let message = told().concat();
     for phrase in &phrases {
         let excerpt = |line: &&str| line.starts_with("  ") && line.contains(phrase);
-        assert_eq!(message.lines().filter(excerpt).count(), 1, "{phrase}: {message}");
+        assert_eq!(
+            message.lines().filter(excerpt).count(),
+            1,
+            "{phrase}: {message}"
+        );
     }
     assert_eq!(up.end("-TERM"), 0);
     let up = Up::start(&root);

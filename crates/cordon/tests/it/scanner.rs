@@ -149,7 +149,8 @@ fn two_thousand_healthy_messages_are_accounted_for() {
             assert!(!page.contains("naccounted"), "{page}");
             pages.set(pages.get() + 1);
             most.set(most.get().max(lately(page)));
-            sent.load(Ordering::Relaxed) == 2_000 && page.contains("all accounted for")
+            sent.load(Ordering::Relaxed) == 2_000
+                && page.contains("all accounted for")
                 && (most.get() == 2_000 || !lasts.is_zero())
         });
     });
@@ -179,7 +180,9 @@ fn two_thousand_healthy_messages_are_accounted_for() {
 /// How many messages `page` says were accepted lately.
 fn lately(page: &str) -> u64 {
     let before = page.split(" messages accepted lately").next();
-    let digits = before.unwrap_or("").rsplit(|letter: char| !letter.is_ascii_digit() && letter != ',');
+    let digits = before
+        .unwrap_or("")
+        .rsplit(|letter: char| !letter.is_ascii_digit() && letter != ',');
     let number = digits.take(1).next().unwrap_or("").replace(',', "");
     number.parse().unwrap_or(0)
 }
