@@ -8,6 +8,7 @@
 #![expect(clippy::disallowed_methods, reason = "edge")]
 
 mod alert;
+mod bad;
 mod cadence;
 mod check;
 mod cli;
