@@ -203,46 +203,48 @@ fn panel(svg: &mut String, left: f64, title: &str, points: &[Point], value: fn(&
         "0.01 is one a month from 100 sources; lower and further left is better",
     );
     for (method, _, class) in METHODS {
-        let of: Vec<&Point> = points
-            .iter()
-            .filter(|point| point.method == method)
+        let of = points.iter().filter(|point| point.method == method);
+        let of: Vec<(&str, f64, f64)> = of
+            .map(|point| (point.setting.as_str(), x(point.rate), y(value(point))))
             .collect();
-        let mut places: Vec<(f64, f64)> = of
+        curve(svg, (method, class), of, right);
+    }
+}
+
+/// The points of one method, by setting and place, and the line through them.
+fn curve(
+    svg: &mut String,
+    (method, class): (&str, &str),
+    mut of: Vec<(&str, f64, f64)>,
+    right: f64,
+) {
+    of.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.2.total_cmp(&b.2)));
+    let path: Vec<String> = of
+        .iter()
+        .map(|(_, x, y)| format!("{x:.1} {y:.1}"))
+        .collect();
+    add(
+        svg,
+        &format!("<path class=\"line {class}\" d=\"M{}\"/>", path.join("L")),
+    );
+    for (setting, x, y) in of {
+        let named = NAMED
             .iter()
-            .map(|point| (x(point.rate), y(value(point))))
-            .collect();
-        places.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let path: Vec<String> = places
-            .iter()
-            .map(|(x, y)| format!("{x:.1} {y:.1}"))
-            .collect();
+            .find(|named| (named.0, named.1) == (method, setting));
+        let size = if named.is_some() { "5" } else { "2.5" };
         add(
             svg,
-            &format!("<path class=\"line {class}\" d=\"M{}\"/>", path.join("L")),
+            &format!("<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{size}\"/>"),
         );
-        for (x, y) in places {
-            add(
-                svg,
-                &format!("<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\"/>"),
-            );
-        }
-        for (_, setting, name) in NAMED.iter().filter(|(named, ..)| *named == method) {
-            for point in of.iter().filter(|point| point.setting == *setting) {
-                let (x, y) = (x(point.rate), y(value(point)));
-                add(
-                    svg,
-                    &format!("<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\"/>"),
-                );
-                let (place, anchor) = if x > right - 60.0 {
-                    ((x - 9.0, y - 8.0), "end")
-                } else if class == "ours" {
-                    ((x, y + 21.0), "middle")
-                } else {
-                    ((x + 8.0, y - 8.0), "start")
-                };
-                text(svg, place, anchor, "small", name);
-            }
-        }
+        let Some((_, _, name)) = named else { continue };
+        let (place, anchor) = if x > right - 60.0 {
+            ((x - 9.0, y - 8.0), "end")
+        } else if class == "ours" {
+            ((x, y + 21.0), "middle")
+        } else {
+            ((x + 8.0, y - 8.0), "start")
+        };
+        text(svg, place, anchor, "small", name);
     }
 }
 

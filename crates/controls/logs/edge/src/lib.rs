@@ -9,7 +9,7 @@ pub mod journal;
 mod lines;
 pub mod listen;
 mod open;
-mod packed;
+pub mod packed;
 mod place;
 mod prove;
 mod senders;
