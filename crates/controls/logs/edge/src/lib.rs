@@ -17,6 +17,8 @@ pub mod sequence;
 mod shapes;
 mod siblings;
 pub mod spool;
+#[cfg(test)]
+mod stale;
 pub mod syslog;
 mod tail;
 mod voice;

@@ -86,6 +86,8 @@ fn stream(file: &Arc<File>) -> MultiGzDecoder<From> {
 
 impl Source {
     pub(crate) fn new(file: File, packed: bool) -> Self {
+        #[cfg(test)]
+        crate::stale::opened(&file);
         if !packed {
             return Self::Plain(file);
         }
@@ -107,7 +109,17 @@ impl Source {
         matches!(self, Self::Packed(Packed { broken: true, .. }))
     }
 
+    #[cfg(test)]
+    fn file(&self) -> &File {
+        match self {
+            Self::Plain(file) => file,
+            Self::Packed(packed) => &packed.file,
+        }
+    }
+
     pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+        #[cfg(test)]
+        crate::stale::fails(self.file())?;
         match self {
             Self::Plain(file) => file.metadata(),
             Self::Packed(packed) => packed.file.metadata(),
@@ -116,6 +128,8 @@ impl Source {
 
     /// What lies around `at`; none if it is shorter.
     pub(crate) fn near(&self, at: u64) -> io::Result<Option<Near>> {
+        #[cfg(test)]
+        crate::stale::fails(self.file())?;
         match self {
             Self::Plain(file) => Near::of(file, at),
             Self::Packed(packed) => packed.near(at),
@@ -130,6 +144,8 @@ impl Source {
 
     /// Fills `to` from `at` on as far as one reading goes; 0 at the end.
     pub(crate) fn read_at(&mut self, to: &mut [u8], at: u64) -> io::Result<usize> {
+        #[cfg(test)]
+        crate::stale::fails(self.file())?;
         match self {
             Self::Plain(file) => file.read_at(to, at),
             Self::Packed(packed) => packed.read_at(to, at),
