@@ -16,6 +16,7 @@ use sha2::Sha256;
 
 use crate::{
     Ran,
+    disk::SmallDisk,
     lab::{Lab, wait_until},
     up::{Up, system},
 };
@@ -251,6 +252,38 @@ fn somebody_outside_notices_that_the_hub_was_killed() {
         pings.recv_timeout(Duration::from_secs(5)),
         Err(RecvTimeoutError::Timeout)
     );
+    fs::remove_dir_all(root).unwrap();
+}
+
+/// Whoever outside hears pings may think that findings are kept: so none is sent while nothing can be.
+#[test]
+fn nobody_outside_hears_that_a_hub_lives_whose_store_takes_nothing() {
+    let (port, pings) = receiver();
+    let alert =
+        format!("[alert.outside]\nping = \"http://127.0.0.1:{port}/alive\"\nevery = \"1s\"\n");
+    let root = told_of("no-ping", &[], "a line", &alert);
+    let data = root.join("data");
+    let Some(disk) = SmallDisk::mount(&data) else {
+        fs::remove_dir_all(root).unwrap();
+        return;
+    };
+    let up = Up::start(&root);
+    for _ in 0..3 {
+        pings.recv_timeout(MINUTE).unwrap();
+    }
+    let filler = disk.fill();
+    up.within(MINUTE, |page| page.contains("no room left in"));
+    // It is given half a minute, for a commit may be slow; then it is quiet for longer than it ever was.
+    let full = Instant::now();
+    while full.elapsed() < MINUTE && pings.recv_timeout(Duration::from_secs(5)).is_ok() {}
+    assert!(full.elapsed() < MINUTE, "pings came for a minute");
+    let quiet = pings.recv_timeout(Duration::from_secs(5));
+    assert_eq!(quiet, Err(RecvTimeoutError::Timeout));
+    up.until(|page| page.contains("no room left in"));
+    fs::remove_file(filler).unwrap();
+    pings.recv_timeout(MINUTE).unwrap();
+    assert_eq!(up.end("-TERM"), 0);
+    drop(disk);
     fs::remove_dir_all(root).unwrap();
 }
 

@@ -7,7 +7,6 @@ use std::{
     io::Write,
     net::Shutdown,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -19,6 +18,7 @@ use cordon_store::{HourRow, Sqlite, StateStore};
 
 use crate::{
     collect::connect,
+    disk::SmallDisk,
     up::{Up, command, system},
 };
 
@@ -159,16 +159,10 @@ fn a_spool_on_a_full_disk_is_told_and_a_log_beside_it_is_read_on() {
     fs::write(root.join("etc/cordon/policy.toml"), policy).unwrap();
     let spool = root.join("data/hub/spool");
     fs::create_dir_all(&spool).unwrap();
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs"])
-        .arg(&spool)
-        .stderr(Stdio::null())
-        .status();
-    if !mounted.is_ok_and(|status| status.success()) {
+    let Some(disk) = SmallDisk::mount_as(&spool, "size=2m,mode=0700") else {
         fs::remove_dir_all(root).unwrap();
-        cordon_testkit::skip("only root can mount a small disk");
         return;
-    }
+    };
     let up = Up::of(command(&root));
     let mut stream = connect(port);
     let line = |number: usize| {
@@ -179,11 +173,7 @@ fn a_spool_on_a_full_disk_is_told_and_a_log_beside_it_is_read_on() {
     };
     stream.write_all(line(0).as_bytes()).unwrap();
     up.until(|page| page.contains("in/r1"));
-    let filler = spool.join("filler");
-    let mut file = File::create(&filler).unwrap();
-    while file.write_all(&[0; 4096]).is_ok() {}
-    while file.write_all(&[0]).is_ok() {}
-    drop(file);
+    let filler = disk.fill();
     let sender = thread::spawn(move || {
         for number in 1..SENT {
             stream.write_all(line(number).as_bytes()).unwrap();
@@ -206,13 +196,7 @@ fn a_spool_on_a_full_disk_is_told_and_a_log_beside_it_is_read_on() {
     });
     sender.join().unwrap();
     assert_eq!(up.end("-TERM"), 0);
-    assert!(
-        Command::new("umount")
-            .arg(&spool)
-            .status()
-            .unwrap()
-            .success()
-    );
+    drop(disk);
     let rows = Sqlite::open(&root.join("data/hub"))
         .unwrap()
         .hours(0)

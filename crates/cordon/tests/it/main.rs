@@ -13,6 +13,7 @@ mod cadence;
 mod check;
 mod cli;
 mod collect;
+mod disk;
 mod docs;
 mod engine;
 mod fuzz;
