@@ -1,5 +1,5 @@
 //! `cargo xtask test`: everything a change must pass, on a fresh machine too. `cargo xtask deb`: the
-//! Debian package.
+//! Debian package. `cargo xtask plot`: the drawing of the guide.
 //!
 //! Installs the few tools that tests hold our own against, runs every test of the workspace, and
 //! counts what was skipped: a skipped proof is blind, and with `CI=true` it is a failure.
@@ -12,6 +12,7 @@
 
 mod browser;
 mod deb;
+mod plot;
 
 use std::{
     env, fs, io,
@@ -43,10 +44,13 @@ fn main() -> ExitCode {
     let done = match task.as_deref() {
         Some("test") => test(),
         Some("browser") => browser::test().map(|skipped| skipped.is_none()),
+        Some("plot") => plot::plot().map(|()| true),
         Some("deb") if env::args().any(|arg| arg == "--test") => deb::test().map(|()| true),
         Some("deb") => deb::deb(None).map(|_| true),
         _ => {
-            eprintln!("usage: cargo xtask test [arguments of cargo test] | browser | deb [--test]");
+            eprintln!(
+                "usage: cargo xtask test [arguments of cargo test] | browser | deb [--test] | plot"
+            );
             return ExitCode::from(2);
         }
     };

@@ -8,7 +8,8 @@ const ERROR_WORDS: [&str; 14] = [
     "timeout", "refused", "denied", "cannot",
 ];
 
-/// Whether a line tells of an error: one of the usual words, or a phrase that policy adds.
+/// Whether a line tells of an error: one of the usual words, or a phrase that policy adds. A line with a NUL
+/// byte is one too: what wrote there wrote no text, or a disk lost a block.
 pub fn level(text: &str, phrases: &[String]) -> Level {
     let word = |word: &str| {
         ERROR_WORDS
@@ -16,7 +17,10 @@ pub fn level(text: &str, phrases: &[String]) -> Level {
             .any(|error| word.eq_ignore_ascii_case(error))
     };
     let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
-    if words.any(word) || phrases.iter().any(|phrase| text.contains(phrase.as_str())) {
+    if text.contains('\0')
+        || words.any(word)
+        || phrases.iter().any(|phrase| text.contains(phrase.as_str()))
+    {
         Level::Error
     } else {
         Level::Plain
@@ -123,6 +127,7 @@ mod tests {
         check("message 5 scan skipped, delivered", Level::Error);
         check("message 5 scanned, clean", Level::Plain);
         check("terrors of the deep, failover done", Level::Plain);
+        check("MZ\u{90}\0\u{3}", Level::Error);
         check("", Level::Plain);
     }
 

@@ -39,7 +39,7 @@ struct Running {
     errors: u32,
     unparsed: u32,
     shapes: u32,
-    /// By how much its clock was behind, in seconds.
+    /// By how much its clock was behind, in seconds, as last heard.
     skew: Option<i64>,
 }
 
@@ -99,6 +99,11 @@ impl Habit {
         hour.errors = hour.errors.saturating_add(small(errors));
     }
 
+    /// By how many seconds its clock is behind, as last heard.
+    pub(crate) const fn skew(&self) -> Option<i64> {
+        self.hour.skew
+    }
+
     /// What its lines looked like.
     pub(crate) fn look(&mut self, at: Time, unparsed: u64, shapes: u32, skew: Option<i64>) {
         let hour = self.running(at);
@@ -113,6 +118,7 @@ impl Habit {
             self.ended = (self.hour.lines > 0).then_some(self.hour);
             self.hour = Running {
                 hour,
+                skew: self.hour.skew,
                 ..Running::default()
             };
         }
@@ -135,7 +141,8 @@ impl Habit {
         let mut sickness = self.sickness;
         let signs = sickness.hear(self.cadence()?, &heard);
         self.sickness = sickness;
-        Some((signs.iter().map(told).collect(), sickness.is_sick()))
+        let odd = sickness.is_sick_besides_clock();
+        Some((signs.iter().filter_map(told).collect(), odd))
     }
 
     /// What was learned of it is replaced; `last` is when it last spoke.
@@ -195,10 +202,10 @@ impl Habit {
     }
 }
 
-/// A sign in words.
-fn told(sign: &Sign) -> String {
+/// A sign in words; none for a clock that is off, which has rules of its own that need no learning.
+fn told(sign: &Sign) -> Option<String> {
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
-    match sign {
+    Some(match sign {
         Sign::Fewer { lines, expected } => {
             format!("{lines:.0} lines where {expected:.0} are usual")
         }
@@ -214,15 +221,11 @@ fn told(sign: &Sign) -> String {
                 percent(*usual)
             )
         }
-        Sign::Skew { millis } => {
-            let off = Span::from_millis(millis.unsigned_abs()).plain();
-            let way = if *millis < 0 { "behind" } else { "ahead" };
-            format!("its clock is {off} {way}")
-        }
+        Sign::Skew { .. } => return None,
         Sign::Boilerplate { shapes, usual } => {
             format!("only {shapes} kinds of line where at least {usual} are usual")
         }
-    }
+    })
 }
 
 fn small(number: u64) -> u32 {

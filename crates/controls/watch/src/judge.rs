@@ -9,8 +9,10 @@ use crate::{
     Watch,
     habit::{Learned, paces},
     rules::{
-        BLIND, EMPTY, GAP, LOST, MISSED, ODD, REFUSED, SICK, SILENT, STALE, STEPPED, WITHHELD_PULSE,
+        BLIND, CLOCK, EMPTY, GAP, LOST, MISSED, ODD, REFUSED, SICK, SILENT, STALE, STEPPED,
+        WITHHELD_PULSE, ZONE,
     },
+    skew::Clock,
     state::{Entry, State, Wrong},
 };
 
@@ -76,7 +78,11 @@ pub(crate) fn judge(watch: &Watch, memory: &mut Memory<State>, event: &Event, sa
             ..
         } => {
             let entry = here.entry(memory, of);
+            let before = entry.habit.skew();
             entry.habit.look(here.at, *unparsed, *shapes, *skew_secs);
+            if let Some(secs) = *skew_secs {
+                here.clock(entry, of, (before.map(Clock::of), Clock::of(secs)), say);
+            }
         }
         Fact::Planted(planting) => {
             memory.waiting.push(planting.clone());
@@ -143,6 +149,26 @@ impl Here<'_> {
         };
         let told = |finding: Finding| finding.with("seen", seen).with("errors", errors);
         self.turn(entry, of, (Wrong::Sick, sick), say, told);
+    }
+
+    /// What the times of its lines say of its clock; one that goes from zone to zone is told again.
+    fn clock(
+        &self,
+        entry: &mut Entry,
+        of: &Watched,
+        (before, now): (Option<Clock>, Clock),
+        say: Say<'_>,
+    ) {
+        let by = now.told().unwrap_or_default(); // default: because a clock that is right tells nothing
+        let told = |finding: Finding| finding.with("by", by.as_str());
+        let off = matches!(now, Clock::Off(_))
+            || (now == Clock::Either && entry.wrong.contains(&Wrong::Clock));
+        self.turn(entry, of, (Wrong::Clock, off), say, told);
+        let zone = matches!(now, Clock::Zone(_));
+        if zone && entry.wrong.contains(&Wrong::Zone) && before != Some(now) {
+            say(Verdict::Find(told(self.finding(&ZONE, of))));
+        }
+        self.turn(entry, of, (Wrong::Zone, zone), say, told);
     }
 
     fn blind(&self, memory: &mut State, of: &Watched, why: &Blindness, say: Say<'_>) {
@@ -366,6 +392,8 @@ impl Here<'_> {
             (Wrong::Empty, _) => &EMPTY,
             (Wrong::Stale, _) => &STALE,
             (Wrong::Odd, _) => &ODD,
+            (Wrong::Clock, _) => &CLOCK,
+            (Wrong::Zone, _) => &ZONE,
         };
         if is && entry.wrong.insert(wrong) {
             say(Verdict::Find(told(self.finding(rule, of))));

@@ -14,6 +14,7 @@ mod judge;
 mod outlook;
 mod pair;
 mod rules;
+mod skew;
 mod stage;
 mod state;
 
@@ -21,7 +22,7 @@ pub use book::{Account, MAX_OPEN};
 pub use expect::Watch;
 pub use outlook::Outlook;
 pub use pair::{AGENT, CANARY_REFUSED, CANARY_SENT, Canary, MAX_PAIRS, Pair, Server};
-pub use rules::{SPEC, WITHHELD_PULSE};
+pub use rules::{SPEC, WITHHELD_PULSE, is_about_times};
 pub use stage::{CANARY_MARK, keys};
 pub use state::State;
 

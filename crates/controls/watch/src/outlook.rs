@@ -56,7 +56,7 @@ impl Watch {
                 Standing::Blind
             } else if entry.wrong.contains(&Wrong::Silent) {
                 Standing::Silent
-            } else if !entry.wrong.is_empty() || missed {
+            } else if entry.wrong.iter().any(|wrong| *wrong != Wrong::Zone) || missed {
                 Standing::Sick
             } else if fresh {
                 Standing::Proven

@@ -67,6 +67,26 @@ pub(crate) const ODD: Rule = Rule {
     ..rule("watch.odd", Severity::Medium)
 };
 
+pub(crate) const CLOCK: Rule = Rule {
+    title: "{what} bears wrong times: {by}",
+    advice: "Its lines are dated {by} of when they were written. Set the clock of the machine that writes them and \
+             look why its time synchronisation does not; until then its lines are found at the wrong time. What \
+             is judged here goes by arrival and is not disturbed.",
+    explained_by: &[AGENT_LOST, SAME_BLIND],
+    settle: Span::minutes(2),
+    ..rule("watch.clock-off", Severity::Medium)
+};
+
+pub(crate) const ZONE: Rule = Rule {
+    title: "{what} bears times of another zone: {by}",
+    advice: "Its lines are dated {by} of when they were written, as in another time zone. Times that name no zone \
+             are taken as UTC: let it write the zone (RFC 5424, ISO 8601), or UTC. If it did so yesterday, look who \
+             set that machine's zone. What is judged here goes by arrival and is not disturbed.",
+    explained_by: &[AGENT_LOST, SAME_BLIND],
+    settle: Span::minutes(2),
+    ..rule("watch.other-zone", Severity::Low)
+};
+
 pub(crate) const BLIND: Rule = Rule {
     title: "{what} cannot see",
     advice: "{why}. Nothing it would have found is known until this is mended.",
@@ -139,6 +159,12 @@ pub(crate) const SHORT: Rule = Rule {
     ..rule("watch.shortfall", Severity::High)
 };
 
+/// Whether a finding of this rule leaves open that its subject speaks when it usually does: only the times
+/// that it bears are wrong. Its cadence, which goes by arrival, is learned on.
+pub fn is_about_times(rule: &str) -> bool {
+    rule == CLOCK.id || rule == ZONE.id
+}
+
 /// Name of the probe of `watch.silent`.
 pub const WITHHELD_PULSE: &str = "watch.withheld-pulse";
 
@@ -167,6 +193,9 @@ pub const SPEC: Spec = Spec {
         SILENT,
         LOST,
         SICK,
+        ODD,
+        CLOCK,
+        ZONE,
         BLIND,
         EMPTY,
         GAP,

@@ -134,6 +134,8 @@ pub(crate) enum Wrong {
     Empty,
     Stale,
     Odd,
+    Clock,
+    Zone,
 }
 
 /// Errors among things seen, in two windows, so that old sins are forgotten.

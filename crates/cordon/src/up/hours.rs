@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cordon_engine::Engine;
 use cordon_model::{Fact, Host, Sensed, SourceName, Span, Subject, Time, Watched};
 use cordon_store::HourRow;
+use cordon_watch::is_about_times;
 
 /// The hub's own row: an hour without it was not watched, and silence in it says nothing.
 pub(super) const HUB: &str = "cordon hub";
@@ -94,6 +95,7 @@ impl Hours {
         let at = engine.at();
         let troubled: Vec<Place> = engine
             .findings()
+            .filter(|(key, _)| !is_about_times(key.rule.as_str()))
             .filter_map(|(key, _)| match &key.subject {
                 Subject::Watched(Watched::Source(name)) => Some((key.host.clone(), name.clone())),
                 _ => None,

@@ -16,6 +16,7 @@ use sha2::Sha256;
 
 use crate::{
     Ran,
+    disk::SmallDisk,
     lab::{Lab, wait_until},
     up::{Up, system},
 };
@@ -80,6 +81,74 @@ fn five_hundred_findings_are_one_message_and_a_closed_way_loses_none() {
     up.until(|page| page.contains("policy wants reported"));
     assert_eq!(up.end("-TERM"), 0);
     assert_eq!(told().len(), 1);
+    fs::remove_dir_all(root).unwrap();
+}
+
+/// How long nobody listens: seconds in the gate, an hour when it is measured.
+fn closed_for() -> Duration {
+    crate::seconds("CORDON_SMTP_DOWN_SECS", 5)
+}
+
+#[test]
+fn what_is_found_while_mail_is_closed_is_told_once_when_it_opens() {
+    const FINDINGS: u32 = 10;
+    let Some(lab) = Lab::mailbox("closed") else {
+        return;
+    };
+    let phrase = |number: u32| format!("phrase-{number:03}.");
+    let phrases: Vec<String> = (0..FINDINGS).map(phrase).collect();
+    let root = told_of("closed", &phrases, &phrases[0], &by_mail(lab.smtp));
+    let began = Instant::now();
+    let up = Up::start(&root);
+    up.until(|page| page.contains("channel mail:anna cannot see"));
+    println!("told on the page {:?} after the start", began.elapsed());
+    // Something more is found again and again, evenly over that time; the page says all the while that it
+    // cannot be told.
+    let lasts = closed_for();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for phrase in &phrases[1..] {
+                thread::sleep(lasts / (FINDINGS - 1));
+                let log = root.join("var/log/app.log");
+                let mut log = fs::OpenOptions::new().append(true).open(log).unwrap();
+                writeln!(log, "{phrase}").unwrap();
+            }
+        });
+        up.within(lasts + MINUTE, |page| {
+            assert!(page.contains("nobody can be told"), "{page}");
+            phrases.iter().all(|phrase| page.contains(phrase))
+        });
+    });
+    assert!(lab.delivered().is_empty());
+    lab.open();
+    let opened = Instant::now();
+    // A way that failed is tried again after five minutes at the latest.
+    up.within(MINUTE * 6, |page| !page.contains("nobody can be told"));
+    let told = || -> Vec<String> {
+        let about = |mail: &String| mail.contains("policy wants reported");
+        lab.delivered().into_iter().filter(about).collect()
+    };
+    wait_until("the message", || !told().is_empty());
+    println!(
+        "closed for {:?}, told {:?} after it opened",
+        opened - began,
+        opened.elapsed()
+    );
+    // Once, and all of it: nothing else of these comes while a second test message would be due.
+    let message = told().concat();
+    for phrase in &phrases {
+        let excerpt = |line: &&str| line.starts_with("  ") && line.contains(phrase);
+        assert_eq!(
+            message.lines().filter(excerpt).count(),
+            1,
+            "{phrase}: {message}"
+        );
+    }
+    assert_eq!(up.end("-TERM"), 0);
+    let up = Up::start(&root);
+    up.until(|page| page.contains(&phrases[0]));
+    assert_eq!(up.end("-TERM"), 0);
+    assert_eq!(told().len(), 1, "{:?}", told());
     fs::remove_dir_all(root).unwrap();
 }
 
@@ -183,6 +252,38 @@ fn somebody_outside_notices_that_the_hub_was_killed() {
         pings.recv_timeout(Duration::from_secs(5)),
         Err(RecvTimeoutError::Timeout)
     );
+    fs::remove_dir_all(root).unwrap();
+}
+
+/// Whoever outside hears pings may think that findings are kept: so none is sent while nothing can be.
+#[test]
+fn nobody_outside_hears_that_a_hub_lives_whose_store_takes_nothing() {
+    let (port, pings) = receiver();
+    let alert =
+        format!("[alert.outside]\nping = \"http://127.0.0.1:{port}/alive\"\nevery = \"1s\"\n");
+    let root = told_of("no-ping", &[], "a line", &alert);
+    let data = root.join("data");
+    let Some(disk) = SmallDisk::mount(&data) else {
+        fs::remove_dir_all(root).unwrap();
+        return;
+    };
+    let up = Up::start(&root);
+    for _ in 0..3 {
+        pings.recv_timeout(MINUTE).unwrap();
+    }
+    let filler = disk.fill();
+    up.within(MINUTE, |page| page.contains("no room left in"));
+    // It is given half a minute, for a commit may be slow; then it is quiet for longer than it ever was.
+    let full = Instant::now();
+    while full.elapsed() < MINUTE && pings.recv_timeout(Duration::from_secs(5)).is_ok() {}
+    assert!(full.elapsed() < MINUTE, "pings came for a minute");
+    let quiet = pings.recv_timeout(Duration::from_secs(5));
+    assert_eq!(quiet, Err(RecvTimeoutError::Timeout));
+    up.until(|page| page.contains("no room left in"));
+    fs::remove_file(filler).unwrap();
+    pings.recv_timeout(MINUTE).unwrap();
+    assert_eq!(up.end("-TERM"), 0);
+    drop(disk);
     fs::remove_dir_all(root).unwrap();
 }
 

@@ -29,7 +29,7 @@ fn policy(root: &Path, listen: &str) {
 }
 
 /// Connects as soon as it listens.
-fn connect(port: u16) -> TcpStream {
+pub(crate) fn connect(port: u16) -> TcpStream {
     let began = Instant::now();
     loop {
         match TcpStream::connect(("127.0.0.1", port)) {

@@ -12,6 +12,7 @@ use cordon_logs_edge::{
         framing::{Framer, Framing},
         lumberjack,
     },
+    packed,
     spool::segment::{self, Kind, Record},
     syslog, unescape,
 };
@@ -137,6 +138,24 @@ const TARGETS: &[(&str, Target)] = &[
             };
             assert_eq!(split(1), split(usize::MAX), "in any pieces");
         }
+    }),
+    ("packed_log", |bytes| {
+        let path = std::env::temp_dir().join(format!("cordon-fuzz-{}", std::process::id()));
+        fs::write(&path, bytes).unwrap();
+        let unpacked = |at| {
+            let (mut all, file) = (Vec::new(), fs::File::open(&path).unwrap());
+            let whole = packed::unpack(file, at, &mut |piece| all.extend_from_slice(piece));
+            (all, whole.unwrap())
+        };
+        let (all, whole) = unpacked(0);
+        let middle = all.len() / 2;
+        let (rest, still) = unpacked(middle as u64);
+        assert_eq!(
+            (&rest[..], still),
+            (&all[middle..], whole),
+            "from any place"
+        );
+        fs::remove_file(path).unwrap();
     }),
     ("journal_entry", |bytes| drop(journal::read_entry(bytes))),
     ("message", |content| {

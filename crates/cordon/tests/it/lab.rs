@@ -251,12 +251,19 @@ impl Lab {
 
     /// Sends `count` harmless messages over one connection; all must be accepted.
     pub(crate) fn send(&self, count: usize) {
+        self.send_over(count, Duration::ZERO);
+    }
+
+    /// The same, evenly over `lasts`: a sender at its pace, not a wait for anything.
+    pub(crate) fn send_over(&self, count: usize, lasts: Duration) {
         let stream = TcpStream::connect(("127.0.0.1", self.smtp)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut smtp = (BufReader::new(stream.try_clone().unwrap()), stream);
         expect(&mut smtp, "", "220");
         expect(&mut smtp, "HELO test.example\r\n", "250");
+        let pause = lasts / u32::try_from(count).unwrap();
         for number in 0..count {
+            std::thread::sleep(pause);
             expect(&mut smtp, "MAIL FROM:<a@test.example>\r\n", "250");
             expect(&mut smtp, "RCPT TO:<c@test.example>\r\n", "250");
             expect(&mut smtp, "DATA\r\n", "354");

@@ -8,10 +8,12 @@
 #![expect(clippy::disallowed_methods, reason = "edge")]
 
 mod alert;
+mod bad;
 mod cadence;
 mod check;
 mod cli;
 mod collect;
+mod disk;
 mod docs;
 mod engine;
 mod fuzz;
@@ -35,6 +37,12 @@ fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .canonicalize()
         .unwrap()
+}
+
+/// How long a test takes its time: `name` in the environment, in seconds, for those who measure it at length.
+fn seconds(name: &str, usual: u64) -> std::time::Duration {
+    let said = std::env::var(name).map_or(usual, |said| said.parse().unwrap());
+    std::time::Duration::from_secs(said)
 }
 
 /// Every `.rs` file below `folder`.

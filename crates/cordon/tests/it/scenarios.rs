@@ -73,6 +73,14 @@ fn every_rule_fires_in_some_scenario_and_no_quiet_one_says_anything() {
             }
         }
     }
+    for id in &fired {
+        let known = |rule: &cordon_model::Rule| rule.id == id;
+        let mut rules = CONTROLS.iter().flat_map(|make| make.spec.rules);
+        assert!(
+            rules.any(known),
+            "{id} is in no SPEC: nobody is told what to do"
+        );
+    }
     for rule in CONTROLS.iter().flat_map(|make| make.spec.rules) {
         assert!(fired.contains(rule.id), "{} fires in no scenario", rule.id);
     }

@@ -162,11 +162,12 @@ impl Sickness {
 
     /// Whether any sign is still there.
     pub const fn is_sick(&self) -> bool {
-        self.fewer.sick
-            || self.errors.sick
-            || self.unread.sick
-            || self.skewed.sick
-            || self.bland.sick
+        self.skewed.sick || self.is_sick_besides_clock()
+    }
+
+    /// The same without the clock, for who tells of that otherwise.
+    pub const fn is_sick_besides_clock(&self) -> bool {
+        self.fewer.sick || self.errors.sick || self.unread.sick || self.bland.sick
     }
 }
 

@@ -73,6 +73,10 @@ impl Gap {
     }
 }
 
+fn is_stale(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::StaleNetworkFileHandle
+}
+
 /// How a poll ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -116,7 +120,19 @@ impl Follow {
     }
 
     /// Reads everything new.
+    ///
+    /// A handle that has gone stale, as those of a network file system do when its server restarts or the file
+    /// was replaced there, never works again: it is let go of, and the next poll finds the file by its place.
     pub(crate) fn run(&mut self, path: &Path, round: &mut Round<'_>) -> io::Result<Ended> {
+        let ended = self.read_on(path, round);
+        if ended.as_ref().is_err_and(is_stale) {
+            self.from = self.cursor();
+            (self.current, self.prior) = (None, None);
+        }
+        ended
+    }
+
+    fn read_on(&mut self, path: &Path, round: &mut Round<'_>) -> io::Result<Ended> {
         if self.current.is_none() {
             self.begin(path)?;
         }

@@ -9,7 +9,7 @@ pub mod journal;
 mod lines;
 pub mod listen;
 mod open;
-mod packed;
+pub mod packed;
 mod place;
 mod prove;
 mod rest;
@@ -18,6 +18,8 @@ pub mod sequence;
 mod shapes;
 mod siblings;
 pub mod spool;
+#[cfg(test)]
+mod stale;
 pub mod syslog;
 mod tail;
 mod voice;

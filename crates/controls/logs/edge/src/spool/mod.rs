@@ -9,6 +9,8 @@
 //! - A segment goes when the place that the hub made durable is beyond it, not before.
 //! - [`Spool::append`] takes all of what it is given or nothing. Nothing is taken when the budget is used
 //!   up or the disk is full: who reads a stream waits, who reads datagrams drops them and counts.
+//! - On a full disk what is durable of the segment that is written gives its blocks back too. Else nobody could
+//!   ever write again: a segment goes with the next, and the next finds no room.
 //! - What a power cut tore, or a disk damaged, is skipped to the next segment and told by the reader. Each
 //!   start begins a segment of its own, so that nothing is ever written behind a torn end.
 
@@ -32,6 +34,7 @@ use std::{
 use cordon_model::{Cursor, Time};
 
 use folder::Folder;
+use rustix::fs::{FallocateFlags, fallocate};
 use segment::{HEAD_BYTES, Kind, Record, head};
 
 pub(crate) use read::{Reader, Seen};
@@ -111,6 +114,8 @@ struct Inner {
     /// The sizes of the segments, the one that is written last.
     sizes: BTreeMap<u64, u64>,
     writing: Option<Writing>,
+    /// The hub needs nothing before this.
+    durable: Position,
     /// The last record that was written, and the last that was synced.
     written: Position,
     safe: Position,
@@ -185,6 +190,7 @@ impl Spool {
             budget,
             sizes,
             writing: None,
+            durable,
             written: safe,
             safe,
             syncing: false,
@@ -262,6 +268,7 @@ impl Spool {
         let offset = inner.written.offset;
         if let Err(error) = writing.file.write_all_at(&bytes, offset) {
             inner.torn = writing.file.set_len(offset).is_err();
+            self.release(inner);
             return Err(self.failed(error));
         }
         inner.written.offset += bytes.len() as u64;
@@ -292,6 +299,7 @@ impl Spool {
             Err(error) => {
                 // Its number is used again; if it is there still, with the next try's error.
                 drop(self.shared.folder.remove(number));
+                self.release(inner);
                 return Err(self.failed(error));
             }
         };
@@ -365,6 +373,7 @@ impl Spool {
     /// Lets go of the segments before `durable`.
     pub(crate) fn free(&self, durable: Position) {
         let mut inner = self.lock();
+        inner.durable = durable;
         let writing = inner.writing.as_ref().map(|writing| writing.number);
         let old: Vec<u64> = inner
             .sizes
@@ -377,6 +386,39 @@ impl Spool {
             if Some(number) != writing && self.shared.folder.remove(number).is_ok() {
                 inner.sizes.remove(&number);
                 self.shared.room.notify_all();
+            }
+        }
+        if inner.trouble.is_some() {
+            self.release(&mut inner);
+        }
+    }
+
+    /// Gives back the disk that durable records take in the segment that was written last. That is tried while
+    /// nothing can be written, because that segment is not let go of before there is another.
+    fn release(&self, inner: &mut Inner) {
+        let Position {
+            segment, offset, ..
+        } = inner.durable;
+        match &inner.writing {
+            Some(writing) if writing.number == segment => {
+                let head = HEAD_BYTES as u64;
+                let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+                let length = offset.saturating_sub(head);
+                // A file system without holes keeps what it has; that there is no room is told already.
+                if length > 0 && fallocate(&writing.file, flags, head, length).is_ok() {
+                    self.shared.room.notify_all();
+                }
+            }
+            Some(_) => {}
+            None => {
+                let whole = inner
+                    .sizes
+                    .get(&segment)
+                    .is_some_and(|size| *size <= offset);
+                if whole && self.shared.folder.remove(segment).is_ok() {
+                    inner.sizes.remove(&segment);
+                    self.shared.room.notify_all();
+                }
             }
         }
     }

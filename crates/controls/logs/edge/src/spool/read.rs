@@ -223,7 +223,9 @@ pub(super) fn last_record(
             continue;
         };
         last = last.max(first.saturating_sub(1));
-        let mut at = HEAD_BYTES as u64;
+        // What is durable may have given its blocks back.
+        let durable = (*number == durable.segment).then_some(durable.offset);
+        let mut at = durable.unwrap_or(0).max(HEAD_BYTES as u64);
         let mut buffer = Vec::new();
         loop {
             match segment::read(&buffer) {

@@ -134,6 +134,48 @@ fn a_full_spool_takes_all_or_nothing_and_goes_on_when_there_is_room() {
     assert_eq!(spool.trouble(), None);
 }
 
+/// On a full disk the segment that is written is the only one, and all of it may be durable.
+#[test]
+fn what_is_durable_of_the_segment_that_is_written_gives_its_blocks_back_when_there_is_no_room() {
+    use std::os::unix::fs::MetadataExt;
+    let dir = Dir::new("blocks");
+    let (spool, mut reader) = dir.open(BUDGET, Position::default());
+    for _ in 0..100 {
+        put(&spool, &"x".repeat(1000)).unwrap();
+    }
+    spool.sync_all().unwrap();
+    assert_eq!(all(&mut reader).len(), 100);
+    let blocks = || {
+        dir.files()
+            .iter()
+            .map(|file| fs::metadata(file).unwrap().blocks())
+            .sum::<u64>()
+    };
+    let taken = blocks();
+    spool.free(reader.position());
+    assert_eq!(blocks(), taken, "no trouble, no hole");
+    let much = "x".repeat(2 * usize::try_from(BUDGET).unwrap());
+    let item = Item {
+        kind: Kind::Stream,
+        listener: "x",
+        peer: IpAddr::from([127, 0, 0, 1]),
+        over: 0,
+        content: much.as_bytes(),
+    };
+    assert!(spool.append(&[item; 8], Time::from_millis(1)).is_err());
+    let durable = reader.position();
+    spool.free(durable);
+    assert!(blocks() <= taken / 10, "{} of {taken}", blocks());
+    put(&spool, "after").unwrap();
+    spool.sync_all().unwrap();
+    assert_eq!(all(&mut reader), ["after"]);
+    drop((spool, reader));
+    let (spool, mut reader) = dir.open(BUDGET, durable);
+    assert_eq!(put(&spool, "later").unwrap(), 102, "no number comes twice");
+    spool.sync_all().unwrap();
+    assert_eq!(all(&mut reader), ["after", "later"]);
+}
+
 #[test]
 fn who_waits_for_room_is_woken_when_it_is_made_or_the_spool_is_closed() {
     let dir = Dir::new("room");
