@@ -50,9 +50,11 @@ catalogue! {
     POLICY_REFUSED = "E0102", Usage, "The policy was refused.",
         "mend the line named above; nothing was changed, and a running Cordon keeps its old policy";
     INVENTORY_UNREADABLE = "E0201", Usage, "An inventory cannot be read.",
-        "give a dpkg status file, as /var/lib/dpkg/status of the host";
+        "see `cordon patch audit --help` for the files that are known; the other hosts were judged";
+    BASELINE_UNREADABLE = "E0202", Usage, "A baseline cannot be read.",
+        "give a spreadsheet with a heading such as Bulletin, KB, Package or File: CSV, TSV, XLSX, XLSB, XLS or ODS";
     FEED_UNREADABLE = "E0203", Usage, "A security index cannot be read whole.",
-        "run `apt-get update`; until then patch says \"cannot see\", not \"fine\"";
+        "get it anew (`apt-get update` for apt's); until then patch says \"cannot see\", not \"fine\"";
     FEED_MISSING = "E0204", Blind, "There is no security index to judge by.",
         "run `apt-get update`, or name an index with --advisories";
     SUITE_UNREADABLE = "E0205", Usage, "A version suite cannot be read.",

@@ -1,0 +1,258 @@
+//! `cordon patch audit`: hosts as people hand them to us, against everything that says what must be there.
+//!
+//! What no feed covers is *unknown* with its reason, never fine; a host that cannot be read is a result and
+//! stops no other.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use cordon_model::{Exception, Host, Package, PackageStatus, Policy, plural};
+use cordon_patch::{Feed, Have, Installed, Patch, Requisite, RowState};
+use cordon_patch_edge::{Feeds, HostFiles, LISTS, STATUS, advisories, feeds, hosts, inventory};
+
+use super::{
+    Audit,
+    baseline::{self, Sheets},
+    line::{Desk, Line},
+    linux, windows,
+};
+use crate::{
+    clock,
+    command::{Out, Stop, read_text},
+    fault::{self, Exit, Fault},
+};
+
+/// What hosts are judged by.
+pub(super) struct Bench {
+    pub(super) feeds: Feeds,
+    pub(super) patch: Patch,
+    pub(super) sheets: Sheets,
+}
+
+pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
+    let all = if args.inventory.is_empty() {
+        vec![this_host(crate::check::this_host()?)]
+    } else {
+        hosts(&args.inventory)
+    };
+    let feeds = feeds(&args.advisories).map_err(|error| {
+        Fault::new(&fault::FEED_UNREADABLE, &error.why).at(error.path.display())
+    })?;
+    let any_dpkg = all.iter().any(|host| host.dpkg.is_some());
+    let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;
+    let sheets = Sheets::read(&args.baseline)?;
+    sheets.tell(&feeds, out)?;
+    let bench = Bench {
+        feeds,
+        patch,
+        sheets,
+    };
+    let (mut judged, mut failed) = (0, Vec::new());
+    let mut desk = Desk::new(args, &exceptions, bench.feeds.kev.as_ref(), out);
+    for host in &all {
+        for (path, why) in &host.failed {
+            let fault = Fault::new(&fault::INVENTORY_UNREADABLE, why).at(path.display());
+            failed.push(fault);
+        }
+        if host.is_empty() {
+            let why = "nothing of this host could be read";
+            desk.put(Line::unknown(&host.name, "inventory", why))?;
+            continue;
+        }
+        judged += 1;
+        one(host, &bench, &mut desk)?;
+    }
+    let tally = desk.tally;
+    for fault in &failed {
+        writeln!(out.talk, "{fault}")?;
+    }
+    if judged == 0 {
+        return Ok(Exit::Usage); // every input was bad, and each has been told
+    }
+    writeln!(
+        out.talk,
+        "{} of {judged} of {} hosts judged against {}: {}",
+        plural(tally.packages, "package"),
+        all.len(),
+        against(&bench),
+        tally.words(),
+    )?;
+    let found = tally.missing + tally.unknown + tally.contradicted + tally.no_fix > 0;
+    Ok(match (failed.is_empty() && judged == all.len(), found) {
+        (false, _) => Exit::Partial,
+        (true, true) => Exit::Findings,
+        (true, false) => Exit::Nothing,
+    })
+}
+
+fn one(host: &HostFiles, bench: &Bench, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
+    if let Some(windows) = &host.windows {
+        windows::rows(&host.name, windows, bench, desk)?;
+    }
+    if let Some(dpkg) = &host.dpkg {
+        desk.tally.packages += dpkg.entries.len();
+        desk.tally.unknown += usize::try_from(dpkg.rejected).unwrap_or(usize::MAX);
+        by_indexes(&host.name, &dpkg.entries, bench, desk)?;
+    }
+    linux::rows(host, bench, desk)?;
+    baseline::rows(host, bench, desk)
+}
+
+/// Debian's own indexes, and the requirements of the policy.
+fn by_indexes(
+    name: &str,
+    entries: &[Package],
+    bench: &Bench,
+    desk: &mut Desk<'_, '_>,
+) -> Result<(), Stop> {
+    let host: Host = name.parse().map_err(|error| {
+        let what = format!("`{name}` is no host name: {error}");
+        Fault::new(&fault::INVENTORY_UNREADABLE, what)
+    })?;
+    let mut listed: Vec<(&Package, Have)> = entries
+        .iter()
+        .map(|package| (package, Have::from(package)))
+        .collect();
+    listed.sort_by(|(a, _), (b, _)| (&a.name, &a.arch).cmp(&(&b.name, &b.arch)));
+    let packages: Vec<Installed<'_>> = listed
+        .iter()
+        .map(|(package, have)| (&package.name, &package.arch, have))
+        .collect();
+    for row in bench.patch.audit(&host, &packages) {
+        let (state, reason) = match &row.state {
+            RowState::Proven => ("proven", None),
+            RowState::Missing => ("missing", None),
+            RowState::Unknown(why) => ("unknown", Some(why.clone())),
+        };
+        let (requirement, feed) = match row.asked {
+            Requisite::Baseline(id) => (Some(id.to_string()), None),
+            Requisite::Feed(name) => {
+                let feed = bench.patch.feeds().iter().find(|feed| feed.name == *name);
+                (None, feed.map(feed_plain))
+            }
+        };
+        let evidence = match row.status {
+            PackageStatus::Installed => "dpkg says installed",
+            PackageStatus::Held => "dpkg says installed, on hold",
+            PackageStatus::Partial => "dpkg says installed by half",
+            PackageStatus::Absent => "dpkg does not list it",
+        };
+        desk.put(Line {
+            requirement,
+            arch: row.arch.to_owned(),
+            reason,
+            installed: row.installed.map(str::to_owned),
+            fixed: row.fixed.map(str::to_owned),
+            evidence: evidence.to_owned(),
+            feed,
+            ..Line::of(name, row.package.as_str(), state)
+        })?;
+    }
+    Ok(())
+}
+
+/// What is on this host.
+fn this_host(me: Host) -> HostFiles {
+    let mut host = HostFiles {
+        name: me.to_string(),
+        ..HostFiles::default()
+    };
+    match inventory(Path::new(STATUS)) {
+        Ok(listing) => host.dpkg = Some(listing),
+        Err(why) => host
+            .failed
+            .push((PathBuf::from(STATUS), why.why.to_string())),
+    }
+    if let Ok(bytes) = std::fs::read("/etc/os-release") {
+        host.os = pkgdb::Os::read(&bytes).ok(); // ok: because then the host does not say what it runs, which is told
+    }
+    host
+}
+
+/// The compiled policy with Debian's indexes: those that were named, or apt's own where none were.
+fn compile(args: &Audit, feeds: &Feeds, any_dpkg: bool) -> Result<(Patch, Vec<Exception>), Fault> {
+    let text = match &args.policy {
+        Some(path) => read_text(path, &fault::POLICY_UNREADABLE)?,
+        None => String::new(),
+    };
+    let mut policy = Policy::new(&text, 1);
+    let apt = vec![PathBuf::from(LISTS)];
+    let paths = if args.advisories.is_empty() && any_dpkg {
+        &apt
+    } else {
+        &feeds.debian
+    };
+    for path in paths {
+        let indexes = advisories(path)
+            .map_err(|why| Fault::new(&fault::FEED_MISSING, &why.why).at(path.display()))?;
+        for index in indexes {
+            // What cannot be unpacked names its own file; what is no index is named here.
+            let set = index
+                .load()
+                .map_err(|error| Fault::new(&fault::FEED_UNREADABLE, error))?;
+            Feed::new(index.name.clone(), &set)
+                .map_err(|error| Fault::new(&fault::FEED_UNREADABLE, error).at(path.display()))?;
+            policy = policy.with(index.name, set);
+        }
+    }
+    let at = args.policy.as_deref().unwrap_or(Path::new("policy"));
+    let refused =
+        |error: &dyn std::fmt::Display| Fault::new(&fault::POLICY_REFUSED, error).at(at.display());
+    let patch = <Patch as cordon_model::Control>::new(&policy).map_err(|e| refused(&e))?;
+    let exceptions = policy.exceptions().map_err(|error| refused(&error))?;
+    let now = clock::now();
+    let running = exceptions.into_iter().filter(|one| one.until > now);
+    Ok((patch, running.collect()))
+}
+
+pub(super) fn feed_plain(feed: &Feed) -> String {
+    match feed.dated {
+        Some(dated) => format!("{} of {}", feed.name, dated.day()),
+        None => format!("{} (undated)", feed.name),
+    }
+}
+
+/// Every feed with its date.
+fn against(bench: &Bench) -> String {
+    let dated = |name: &str, day: Option<&str>| match day {
+        Some(day) => format!("{name} of {day}"),
+        None => format!("{name} (undated)"),
+    };
+    let Feeds {
+        windows,
+        indexed,
+        oval,
+        bulletins,
+        ..
+    } = &bench.feeds;
+    let mut all: Vec<String> = bench.patch.feeds().iter().map(feed_plain).collect();
+    all.extend(
+        indexed
+            .iter()
+            .map(|feed| dated(&feed.name, feed.dated.as_deref())),
+    );
+    all.extend(
+        oval.iter()
+            .map(|(name, oval)| dated(name, oval.dated.as_deref())),
+    );
+    if let Some(feed) = windows {
+        all.push(match feed.span() {
+            Some(span) => format!(
+                "updates of Microsoft from {} to {}",
+                span.oldest, span.newest
+            ),
+            None => "updates of Microsoft (undated)".to_owned(),
+        });
+    }
+    all.extend(bulletins.iter().map(|bulletin| bulletin.id.clone()));
+    all.extend(bench.sheets.names());
+    let mut seen = BTreeSet::new();
+    all.retain(|name| seen.insert(name.clone()));
+    if all.is_empty() {
+        "nothing: no feed was given that speaks of them".to_owned()
+    } else {
+        all.join(", ")
+    }
+}

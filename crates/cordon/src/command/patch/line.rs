@@ -1,0 +1,205 @@
+//! One judgement as it is printed, and the tally of all.
+
+use advisory::Kev;
+use cordon_model::Exception;
+use serde::Serialize;
+
+use super::Audit;
+use crate::{
+    command::{Out, Stop},
+    page::inert,
+};
+
+/// A row as `--json` prints it.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Line {
+    pub(super) host: String,
+    /// Who asks, where it is not a feed: a bulletin, a row of a policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) requirement: Option<String>,
+    /// Where that is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) source: Option<String>,
+    pub(super) package: String,
+    pub(super) arch: String,
+    pub(super) state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+    pub(super) installed: Option<String>,
+    pub(super) fixed: Option<String>,
+    pub(super) evidence: String,
+    pub(super) feed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) title: Option<String>,
+    /// What settles it in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) advisories: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) cves: Vec<String>,
+    /// How many vulnerabilities, where they are not listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fixes: Option<usize>,
+    /// One of them is known to be exploited.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) exploited: bool,
+    /// Whether a baseline that was given asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) in_baseline: Option<bool>,
+    /// Who answers for the exception, and until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) owner: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<String>,
+}
+
+impl Line {
+    pub(super) fn of(host: &str, package: &str, state: &'static str) -> Self {
+        Self {
+            host: host.to_owned(),
+            package: package.to_owned(),
+            state,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn unknown(host: &str, package: &str, why: &str) -> Self {
+        Self {
+            reason: Some(why.to_owned()),
+            evidence: "none".to_owned(),
+            ..Self::of(host, package, "unknown")
+        }
+    }
+}
+
+/// How many of each.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Tally {
+    pub(super) packages: usize,
+    pub(super) missing: usize,
+    pub(super) proven: usize,
+    pub(super) unknown: usize,
+    pub(super) contradicted: usize,
+    pub(super) no_fix: usize,
+    excepted: usize,
+    settled: usize,
+}
+
+impl Tally {
+    fn count(&mut self, state: &str) {
+        let of = match state {
+            "proven" => &mut self.proven,
+            "missing" => &mut self.missing,
+            "contradicted" => &mut self.contradicted,
+            "no_fix" => &mut self.no_fix,
+            "excepted" => &mut self.excepted,
+            "alternative" | "not_applicable" => &mut self.settled,
+            _ => &mut self.unknown,
+        };
+        *of += 1;
+    }
+
+    pub(super) fn words(&self) -> String {
+        let mut words = format!(
+            "{} missing, {} proven, {} unknown",
+            self.missing, self.proven, self.unknown
+        );
+        for (count, word) in [
+            (self.contradicted, "contradicted"),
+            (self.no_fix, "exposed without a fix"),
+            (self.excepted, "excepted"),
+            (self.settled, "settled by another or not for the host"),
+        ] {
+            if count > 0 {
+                words = format!("{words}, {count} {word}");
+            }
+        }
+        words
+    }
+}
+
+/// Where rows are laid down.
+pub(super) struct Desk<'a, 'o> {
+    args: &'a Audit,
+    exceptions: &'a [Exception],
+    kev: Option<&'a Kev>,
+    out: &'a mut Out<'o>,
+    pub(super) tally: Tally,
+}
+
+impl<'a, 'o> Desk<'a, 'o> {
+    pub(super) fn new(
+        args: &'a Audit,
+        exceptions: &'a [Exception],
+        kev: Option<&'a Kev>,
+        out: &'a mut Out<'o>,
+    ) -> Self {
+        Self {
+            args,
+            exceptions,
+            kev,
+            out,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Says something to the person.
+    pub(super) fn say(&mut self, text: &str) -> Result<(), Stop> {
+        writeln!(self.out.talk, "{}", inert(text))?;
+        Ok(())
+    }
+
+    /// Prints a row, if it is to be seen, and counts it.
+    pub(super) fn put(&mut self, mut line: Line) -> Result<(), Stop> {
+        if let Some(kev) = self.kev {
+            line.exploited = line.cves.iter().any(|cve| kev.known.contains_key(cve));
+        }
+        if matches!(
+            line.state,
+            "missing" | "contradicted" | "no_fix" | "unknown"
+        ) && let Some(exception) = self.exceptions.iter().find(|one| covers(one, &line))
+        {
+            line.owner = Some(exception.owner.to_string());
+            line.until = Some(exception.until.to_string());
+            line.reason = Some(exception.reason.clone());
+            line.state = "excepted";
+        }
+        self.tally.count(line.state);
+        let quiet = matches!(line.state, "proven" | "alternative" | "not_applicable");
+        if quiet && !self.args.all {
+            return Ok(());
+        }
+        if self.args.json {
+            serde_json::to_writer(&mut *self.out.data, &line).map_err(std::io::Error::from)?;
+            writeln!(self.out.data)?;
+            return Ok(());
+        }
+        let installed = line.installed.as_deref().unwrap_or("nothing");
+        let fixed = line.fixed.as_deref().or(line.reason.as_deref());
+        let asked = line
+            .requirement
+            .as_deref()
+            .map(|asked| format!("{asked}: "));
+        writeln!(
+            self.out.data,
+            "{:<12} {:<16} {:<32} {} -> {}",
+            line.state,
+            inert(&line.host),
+            inert(&format!("{}{}", asked.unwrap_or_default(), line.package)), // default: because a feed asks
+            inert(installed),
+            inert(fixed.unwrap_or("any version"))
+        )?;
+        Ok(())
+    }
+}
+
+/// Whether an exception of `patch.*` speaks of this row: `package:KB835732`, or every one.
+fn covers(exception: &Exception, line: &Line) -> bool {
+    let asked = line.requirement.as_deref().unwrap_or(&line.package);
+    exception.rule.as_str().starts_with("patch.")
+        && exception.host.fits(&line.host)
+        && [line.package.as_str(), asked]
+            .iter()
+            .any(|subject| exception.subject.fits(&format!("package:{subject}")))
+}

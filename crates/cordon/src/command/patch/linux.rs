@@ -1,0 +1,269 @@
+//! Rows of a Linux host: by advisories, by OVAL, and by the end of its release.
+
+use advisory::{Facts, Installed, Inventory, Release, State, Stream, Truth};
+use cordon_patch_edge::HostFiles;
+use pkgdb::{
+    Epoch, Manager,
+    eol::{Date, Support, support},
+};
+use vercmp::Kind;
+
+use super::{
+    audit::Bench,
+    line::{Desk, Line},
+};
+use crate::{clock, command::Stop};
+
+/// A package, whoever manages it.
+struct Have {
+    name: String,
+    arch: String,
+    version: String,
+    epoch_not_told: bool,
+    source: Option<String>,
+    stream: Option<String>,
+}
+
+pub(super) fn rows(host: &HostFiles, bench: &Bench, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
+    let Some((kind, packages)) = packages(host) else {
+        return Ok(());
+    };
+    if let Some(listing) = &host.packages {
+        desk.tally.packages += listing.packages.len();
+        for reason in &listing.reasons {
+            desk.put(Line::unknown(&host.name, "inventory", &reason.to_string()))?;
+        }
+    }
+    lifetime(host, desk)?;
+    by_advisories(host, &packages, bench, desk)?;
+    by_oval(&host.name, kind, &packages, bench, desk)
+}
+
+fn packages(host: &HostFiles) -> Option<(Kind, Vec<Have>)> {
+    if let Some(listing) = &host.packages {
+        let kind = match listing.packages.first()?.manager {
+            Manager::Rpm => Kind::Rpm,
+            Manager::Apk => Kind::Apk,
+        };
+        let software = listing.packages.iter().filter(|package| !package.is_key);
+        let have = software.map(|package| Have {
+            name: package.name.clone(),
+            arch: package.arch.clone(),
+            version: package.evr(),
+            epoch_not_told: package.epoch == Epoch::NotTold,
+            source: package.source().map(str::to_owned),
+            stream: package.stream().map(str::to_owned),
+        });
+        return Some((kind, have.collect()));
+    }
+    let listing = host.dpkg.as_ref()?;
+    let have = listing.entries.iter().map(|package| Have {
+        name: package.name.to_string(),
+        arch: package.arch.to_string(),
+        version: package.version.to_string(),
+        epoch_not_told: false,
+        source: None,
+        stream: None,
+    });
+    Some((Kind::Deb, have.collect()))
+}
+
+/// A release that nobody mends any more has no missing patch, and is no better for it.
+fn lifetime(host: &HostFiles, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
+    let Some(os) = &host.os else {
+        let why = "the host does not say which release it runs: no os-release was given";
+        return if host.dpkg.is_some() {
+            Ok(()) // Debian's indexes name their suite themselves
+        } else {
+            desk.put(Line::unknown(&host.name, "release", why))
+        };
+    };
+    let today = clock::now().day().to_string();
+    let mut parts = today
+        .split('-')
+        .map(|part| part.parse::<u16>().unwrap_or(0)); // 0: because a day has three numbers
+    let mut part = || parts.next().unwrap_or(0);
+    let (year, month, day) = (part(), part(), part());
+    let small = |number: u16| u8::try_from(number).unwrap_or(0);
+    let today = Date(year, small(month), small(day));
+    let version = os.version.as_deref().unwrap_or("");
+    let named = format!("{} {version}", os.id);
+    let date = |Date(year, month, day): Date| format!("{year:04}-{month:02}-{day:02}");
+    let line = |state, evidence: String| Line {
+        evidence,
+        installed: Some(named.clone()),
+        ..Line::of(&host.name, "release", state)
+    };
+    match support(&os.id, version, today) {
+        Support::Until(until) => desk.put(line("proven", format!("mended until {}", date(until)))),
+        Support::ExtendedUntil(until) => {
+            let until = date(until);
+            desk.put(line(
+                "proven",
+                format!("free updates have ended; long-term ones until {until}"),
+            ))
+        }
+        Support::EndedOn(ended) => desk.put(Line {
+            reason: Some(format!(
+                "{named} is past its end: not mended since {}",
+                date(ended)
+            )),
+            ..line("missing", "the table of ends of life".to_owned())
+        }),
+        Support::Unknown => desk.put(Line {
+            reason: Some(format!("{named} is in no table of ends of life")),
+            ..line("unknown", "none".to_owned())
+        }),
+    }
+}
+
+fn by_advisories(
+    host: &HostFiles,
+    packages: &[Have],
+    bench: &Bench,
+    desk: &mut Desk<'_, '_>,
+) -> Result<(), Stop> {
+    let index = &bench.feeds.index;
+    let others = !bench.patch.feeds().is_empty() || !bench.feeds.oval.is_empty();
+    let uncovered = |why: &str| Line::unknown(&host.name, "release", why);
+    if index.is_empty() {
+        return if others && (host.dpkg.is_some() || !bench.feeds.oval.is_empty()) {
+            Ok(())
+        } else {
+            desk.put(uncovered("no feed was given that speaks of this host"))
+        };
+    }
+    let version = host.os.as_ref().and_then(|os| os.version.as_deref());
+    let release = match (&host.os, version) {
+        (Some(os), Some(version)) => Release::of_os(&os.id, version).map_err(|why| why.to_string()),
+        _ => Err("the host does not say which release it runs".to_owned()),
+    };
+    let release = match release {
+        Ok(release) => release,
+        Err(why) => return desk.put(uncovered(&why)),
+    };
+    let installed: Vec<Installed<'_>> = packages
+        .iter()
+        .map(|have| Installed {
+            name: &have.name,
+            arch: &have.arch,
+            version: &have.version,
+            epoch_not_told: have.epoch_not_told,
+            source: have.source.as_deref(),
+            source_version: None,
+            stream: have.stream.as_deref().map_or(Stream::NotTold, Stream::Of),
+        })
+        .collect();
+    let audit = index.judge(&Inventory {
+        release: &release,
+        packages: &installed,
+    });
+    if !audit.covered {
+        let why = format!("no feed that was given speaks of {}", release.as_str());
+        return desk.put(uncovered(&why));
+    }
+    let feeds: Vec<String> = bench
+        .feeds
+        .indexed
+        .iter()
+        .map(|feed| match &feed.dated {
+            Some(day) => format!("{} of {day}", feed.name),
+            None => format!("{} (undated)", feed.name),
+        })
+        .collect();
+    let feeds = feeds.join(", ");
+    for row in audit.rows {
+        let (state, reason) = match row.verdict.state {
+            State::Proven => ("proven", None),
+            State::Missing => ("missing", None),
+            State::NoFix => (
+                "no_fix",
+                Some("exposed, and no fix is known to the feeds".to_owned()),
+            ),
+            State::Unknown(why) => ("unknown", Some(why.text().to_owned())),
+        };
+        let advisories = row.verdict.advisories.iter();
+        let mut cves: Vec<String> = advisories
+            .clone()
+            .flat_map(|one| one.cves.clone())
+            .collect();
+        cves.sort();
+        cves.dedup();
+        desk.put(Line {
+            arch: row.package.arch.to_owned(),
+            reason,
+            installed: Some(row.package.version.to_owned()),
+            fixed: row.verdict.fixed.as_deref().map(str::to_owned),
+            evidence: "the package manager lists it".to_owned(),
+            feed: Some(feeds.clone()),
+            advisories: advisories.map(|one| one.id.clone()).collect(),
+            cves,
+            ..Line::of(&host.name, row.package.name, state)
+        })?;
+    }
+    Ok(())
+}
+
+fn by_oval(
+    name: &str,
+    kind: Kind,
+    packages: &[Have],
+    bench: &Bench,
+    desk: &mut Desk<'_, '_>,
+) -> Result<(), Stop> {
+    let have: Vec<advisory::Have<'_>> = packages
+        .iter()
+        .map(|have| advisory::Have {
+            name: &have.name,
+            arch: &have.arch,
+            evr: &have.version,
+            signature: None,
+        })
+        .collect();
+    for (feed, oval) in &bench.feeds.oval {
+        let facts = Facts {
+            kind,
+            packages: &have,
+            uname: None,
+            files: None,
+        };
+        let feed = match &oval.dated {
+            Some(day) => format!("{feed} of {day}"),
+            None => format!("{feed} (undated)"),
+        };
+        for outcome in oval.evaluate(&facts) {
+            let cves = outcome.definition.references.iter();
+            let line = Line {
+                requirement: Some(outcome.definition.id.clone()),
+                title: Some(outcome.definition.title.clone()),
+                evidence: "the package manager lists it".to_owned(),
+                feed: Some(feed.clone()),
+                cves: cves
+                    .filter(|name| name.starts_with("CVE-"))
+                    .cloned()
+                    .collect(),
+                ..Line::of(name, &outcome.definition.id, "proven")
+            };
+            match outcome.truth {
+                Truth::False => desk.put(line)?,
+                Truth::Unknown(why) => desk.put(Line {
+                    reason: Some(why),
+                    state: "unknown",
+                    ..line
+                })?,
+                Truth::True => {
+                    let first = outcome.witnesses.first();
+                    desk.put(Line {
+                        package: first.map_or(line.package, |one| one.package.clone()),
+                        arch: first.map_or_else(String::new, |one| one.arch.clone()),
+                        installed: first.map(|one| one.installed.clone()),
+                        fixed: first.map(|one| one.fixed.clone()),
+                        state: "missing",
+                        ..line
+                    })?;
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! `cordon patch audit`, `cordon patch collector` and `cordon patch vercmp`.
+
+mod audit;
+mod baseline;
+mod line;
+mod linux;
+mod scope;
+mod windows;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use vercmp::Kind;
+
+use super::{Out, Stop, read_text};
+use crate::{
+    fault::{self, Exit, Fault},
+    page::inert,
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Judge hosts against advisories and a baseline; exits 1 when something is missing.
+    ///
+    /// With --json one row a line: {host, requirement, source, package, arch, state, reason, installed,
+    /// fixed, evidence, feed, …}; state is proven, missing, contradicted, unknown, excepted, `no_fix` (exposed,
+    /// and nobody has a fix), alternative (another update settles it) or `not_applicable`. The last two and
+    /// proven come with --all.
+    ///
+    /// Example: cordon patch audit --inventory web1=status --advisories Packages.gz --json
+    Audit(Audit),
+    /// Hold our version order against a suite: `N agree, M differ`.
+    ///
+    /// Example: cordon patch vercmp --kind deb suite.tsv
+    Vercmp(Vercmp),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// Files of hosts, folders of them, or HOST=PATH; this host's own packages where it is left out.
+    ///
+    /// Known by their content: dpkg status, rpm databases and `rpm -qa`, apk, os-release; of Windows
+    /// systeminfo in any language, wmic qfe, Get-HotFix, Get-ComputerInfo, reg export, dism, file versions,
+    /// the answer of Windows Update, and what the collector wrote.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    inventory: Vec<String>,
+    /// Advisories, archives or folders of them; apt's own indexes where it is left out.
+    ///
+    /// Known by their content: Packages indexes (plain, gz, xz, lz4), OSV, CSAF, Alpine secdb, OVAL, Microsoft's
+    /// updates (CSV, CVRF), bulletins, and the catalogue of exploited vulnerabilities.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    advisories: Vec<PathBuf>,
+    /// A spreadsheet of what must be installed: CSV, TSV, XLSX, XLSB, XLS or ODS.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    baseline: Vec<PathBuf>,
+    /// A policy whose [[patch.requirement]] rows are judged too.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// What is proven as well, not only what is missing or unknown.
+    #[arg(long)]
+    all: bool,
+    /// One row a line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Vercmp {
+    /// Whose version order: deb, rpm or apk.
+    #[arg(long)]
+    kind: Kind,
+    /// A suite: `a<TAB>op<TAB>b`, or `version<TAB>valid`.
+    file: PathBuf,
+    /// One JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(command: Command, out: &mut Out<'_>) -> Result<Exit, Stop> {
+    match command {
+        Command::Audit(args) => audit::audit(&args, out),
+        Command::Vercmp(args) => vercmp(&args, out),
+    }
+}
+
+#[derive(Serialize)]
+struct Compared {
+    kind: String,
+    agree: usize,
+    differ: usize,
+    differences: Vec<Case>,
+}
+
+#[derive(Serialize)]
+struct Case {
+    line: usize,
+    case: String,
+    got: String,
+}
+
+fn vercmp(args: &Vercmp, out: &mut Out<'_>) -> Result<Exit, Stop> {
+    let text = read_text(&args.file, &fault::SUITE_UNREADABLE)?;
+    let suite = vercmp::run_suite(args.kind, &text)
+        .map_err(|error| Fault::new(&fault::SUITE_UNREADABLE, error).at(args.file.display()))?;
+    let (agree, differ) = (suite.agree, suite.differ.len());
+    let exit = if differ == 0 {
+        Exit::Nothing
+    } else {
+        Exit::Findings
+    };
+    if args.json {
+        let case = |d: vercmp::Difference| Case {
+            line: d.line,
+            case: d.case,
+            got: d.got,
+        };
+        let differences = suite.differ.into_iter().map(case).collect();
+        let compared = Compared {
+            kind: args.kind.to_string(),
+            agree,
+            differ,
+            differences,
+        };
+        serde_json::to_writer_pretty(&mut *out.data, &compared).map_err(std::io::Error::from)?;
+        writeln!(out.data)?;
+        return Ok(exit);
+    }
+    for difference in &suite.differ {
+        let (case, got) = (inert(&difference.case), inert(&difference.got));
+        writeln!(
+            out.data,
+            "{}:{}: {case}: got {got}",
+            args.file.display(),
+            difference.line
+        )?;
+    }
+    writeln!(out.data, "{agree} agree, {differ} differ")?;
+    Ok(exit)
+}
