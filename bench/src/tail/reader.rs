@@ -67,11 +67,11 @@ impl Reader {
         }
     }
 
-    /// Most milliseconds of a round, beside the shortest: `cordon up` looks once a second.
+    /// Most milliseconds of a round, beside the shortest: `cordon up` looks once a second, and rsyslog needs a moment to start.
     pub const fn longest_round(self) -> u64 {
         match self {
-            Self::Cordon | Self::Imfile => 200,
-            Self::Up => 1300,
+            Self::Cordon => 200,
+            Self::Up | Self::Imfile => 1300,
         }
     }
 
