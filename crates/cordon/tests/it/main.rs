@@ -7,6 +7,7 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "edge")]
 
+mod advisory;
 mod alert;
 mod cadence;
 mod check;
@@ -21,6 +22,7 @@ mod layers;
 mod learned;
 mod licences;
 mod patch;
+mod pkgdb;
 mod scanner;
 mod scenarios;
 mod spec;
