@@ -23,7 +23,10 @@ pub struct Options {
 pub struct Index {
     options: Options,
     releases: BTreeMap<Release, u32>,
-    names: BTreeMap<Box<str>, u32>,
+    names: BTreeMap<Arc<str>, u32>,
+    /// Names and releases by their ids.
+    texts: Vec<Arc<str>>,
+    releases_by_id: Vec<Release>,
     entries: BTreeMap<Key, Entries>,
     places: BTreeMap<(Arc<str>, Box<str>), Place>,
 }
@@ -98,6 +101,7 @@ impl Index {
                 touched.new_releases.insert(release.clone());
                 self.releases
                     .insert(release.clone(), id(self.releases.len()));
+                self.releases_by_id.push(release.clone());
             }
         }
         let ids: BTreeSet<&str> = feed
@@ -131,7 +135,9 @@ impl Index {
         let next = id(self.names.len());
         let known = self.names.get(row.package.as_str()).copied();
         let name = known.unwrap_or_else(|| {
-            self.names.insert(row.package.as_str().into(), next);
+            let text: Arc<str> = row.package.as_str().into();
+            self.names.insert(Arc::clone(&text), next);
+            self.texts.push(text);
             next
         });
         let key = Key {
@@ -177,9 +183,12 @@ impl Index {
                 entries.plain.retain(keep);
                 entries.rest.retain(keep);
             }
-            let release = self.releases.iter().find(|(_, id)| **id == key.release);
-            let name = self.names.iter().find(|(_, id)| **id == key.name);
-            if let (Some((release, _)), Some((name, _))) = (release, name) {
+            let at = |id: u32| usize::try_from(id).unwrap_or(usize::MAX); // max: because it is refused next
+            let (release, name) = (
+                self.releases_by_id.get(at(key.release)),
+                self.texts.get(at(key.name)),
+            );
+            if let (Some(release), Some(name)) = (release, name) {
                 touched
                     .packages
                     .insert((release.clone(), key.speaks, name.to_string()));

@@ -40,7 +40,7 @@ pub enum Stream<'a> {
     /// The inventory does not say, or there are no modules.
     #[default]
     NotTold,
-    /// `nodejs:18`.
+    /// `nodejs:18`, or the whole label of the package.
     Of(&'a str),
 }
 
@@ -270,12 +270,19 @@ fn stream(streams: &Streams, package: &Installed<'_>) -> Fits {
     let modular = matches!(package.stream, Stream::Of(_)) || is_modular(package.version);
     match (streams, package.stream) {
         (Streams::Plain, _) if !modular => Fits::Yes,
-        (Streams::Of(streams), Stream::Of(stream)) if streams.iter().any(|s| s == stream) => {
+        (Streams::Of(streams), Stream::Of(stream))
+            if streams.iter().any(|s| same_stream(s, stream)) =>
+        {
             Fits::Yes
         }
         (Streams::Of(_), Stream::NotTold) | (Streams::NotTold, _) if modular => Fits::Perhaps,
         _ => Fits::No,
     }
+}
+
+/// A label may go on behind its stream: `nodejs:18:8080020230915:522a0ee4`.
+fn same_stream(stream: &str, label: &str) -> bool {
+    label.split(':').take(2).eq(stream.split(':').take(2))
 }
 
 fn state(kind: Kind, version: &str, epoch_not_told: bool, entry: &Entry) -> State {
