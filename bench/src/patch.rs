@@ -21,8 +21,8 @@ use std::{
 };
 
 use advisory::{
-    Facts, Fleet, FleetRow, Have, Index, Installed, ItemId, Options, Oval, Release, State, Truth,
-    osv,
+    Facts, Fleet, FleetRow, Have, Index, Installed, ItemId, Options, Oval, Release, State, Stream,
+    Streams, Truth, osv,
 };
 use flate2::read::{DeflateDecoder, GzDecoder};
 
@@ -61,21 +61,30 @@ fn fleet(zip: &Path, hosts: usize, packages: usize) {
     );
 
     let release: Release = "almalinux:8".parse().expect("a release");
-    let mut versions = BTreeMap::<&str, BTreeSet<&str>>::new();
+    // With the module stream that its advisory names, as a host's own label would.
+    let mut versions = BTreeMap::<&str, BTreeSet<(&str, Option<&str>)>>::new();
     for row in feed.rows.iter().filter(|row| row.release == release) {
         if let advisory::Fix::In(version) = &row.fix {
-            versions.entry(&row.package).or_default().insert(version);
+            let stream = match &row.streams {
+                Streams::Of(streams) => streams.first().map(String::as_str),
+                Streams::Plain | Streams::NotTold => None,
+            };
+            versions
+                .entry(&row.package)
+                .or_default()
+                .insert((version, stream));
         }
     }
     let mut fleet = Fleet::default();
     let names: Vec<Vec<ItemId>> = versions
         .iter()
         .map(|(name, versions)| {
-            let item = |version: &&str| {
+            let item = |(version, stream): &(&str, Option<&str>)| {
                 let package = Installed {
                     name,
                     arch: "x86_64",
                     version,
+                    stream: stream.map_or(Stream::NotTold, Stream::Of),
                     ..Installed::default()
                 };
                 fleet
@@ -90,6 +99,20 @@ fn fleet(zip: &Path, hosts: usize, packages: usize) {
         names.len(),
         fleet.items()
     );
+    draw(&mut fleet, &release, &names, (hosts, packages));
+    audits(&mut fleet, &index);
+    drop((feed, index));
+    news(&mut fleet, &documents);
+    println!("peak memory {} MiB", peak());
+}
+
+/// Hosts of different names each, one version of a name.
+fn draw(
+    fleet: &mut Fleet,
+    release: &Release,
+    names: &[Vec<ItemId>],
+    (hosts, packages): (usize, usize),
+) {
     let before = cpu();
     let mut random = Random(0x2004_0503);
     let mut order: Vec<usize> = (0..names.len()).collect();
@@ -100,16 +123,12 @@ fn fleet(zip: &Path, hosts: usize, packages: usize) {
             let versions = &names[order[place]];
             items.push(versions[random.below(versions.len())]);
         }
-        fleet.add(&release, &items);
+        fleet.add(release, &items);
     }
     println!(
         "{hosts} inventories of {packages} drawn and taken in: {:.2} CPU s",
         cpu() - before
     );
-    audits(&mut fleet, &index);
-    drop((feed, index));
-    news(&mut fleet, &documents);
-    println!("peak memory {} MiB", peak());
 }
 
 /// The whole fleet, to rows that are looked at and to rows that are kept.

@@ -174,6 +174,68 @@ const TARGETS: &[(&str, Target)] = &[
             assert!(name.parse::<SourceName>().is_ok(), "{name:?}");
         }
     }),
+    ("rpmdb_sqlite", |bytes| {
+        let (database, wal) = bytes.split_at(bytes.len() / 2);
+        drop(pkgdb::rpmdb_sqlite(bytes, pkgdb::Wal::Absent));
+        drop(pkgdb::rpmdb_sqlite(bytes, pkgdb::Wal::Bytes(bytes)));
+        drop(pkgdb::rpmdb_sqlite(database, pkgdb::Wal::Bytes(wal)));
+    }),
+    ("rpmdb_ndb", |bytes| {
+        drop(pkgdb::rpmdb_ndb(bytes));
+    }),
+    ("rpmdb_bdb", |bytes| {
+        drop(pkgdb::rpmdb_bdb(bytes));
+    }),
+    ("rpm_header", |bytes| {
+        if let Ok(package) = pkgdb::rpm_header(bytes) {
+            let _stream: Option<&str> = package.stream();
+            let _source: Option<&str> = package.source();
+            assert!(!package.evr().is_empty());
+        }
+        drop(pkgdb::rpm_query(bytes));
+        drop(pkgdb::rpm_plain(bytes));
+        drop(pkgdb::Os::read(bytes));
+    }),
+    ("apk_installed", |bytes| {
+        drop(pkgdb::apk_installed(bytes));
+    }),
+    ("osv", |bytes| {
+        judged(&advisory::osv("fuzz", [bytes]));
+    }),
+    ("csaf", |bytes| {
+        judged(&advisory::csaf("fuzz", [bytes]));
+    }),
+    ("secdb", |bytes| {
+        judged(&advisory::secdb("fuzz", [bytes]));
+    }),
+    ("oval", |bytes| {
+        if let Ok(oval) = advisory::Oval::read(bytes) {
+            let bash = advisory::Have {
+                name: "bash",
+                arch: "x86_64",
+                evr: "5.1-2.el9",
+                signature: None,
+            };
+            let files = std::collections::BTreeMap::from([(
+                "/etc/release".to_owned(),
+                "release 9.4\n".to_owned(),
+            )]);
+            let facts = advisory::Facts {
+                kind: vercmp::Kind::Rpm,
+                packages: &[bash],
+                uname: Some(advisory::Uname {
+                    os_release: "5.14.0",
+                    ..advisory::Uname::default()
+                }),
+                files: Some(&files),
+            };
+            assert_eq!(oval.evaluate(&facts).len(), oval.definitions.len());
+        }
+    }),
+    ("kev", |bytes| {
+        drop(advisory::kev_csv(bytes));
+        drop(advisory::kev_json(bytes));
+    }),
 ];
 
 #[test]
@@ -190,6 +252,31 @@ fn no_corpus_makes_a_parser_panic() {
             }
         }
         assert!(seeds > 0, "{name} has no corpus");
+    }
+}
+
+/// Whatever was read is indexed, and a fleet of its own packages is judged.
+fn judged(feed: &advisory::Feed) {
+    let index = advisory::Index::new(
+        std::slice::from_ref(feed),
+        advisory::Options { all_classes: true },
+    );
+    for row in &feed.rows {
+        let version = match &row.fix {
+            advisory::Fix::In(version) | advisory::Fix::After(version) => version.as_str(),
+            _ => "1-1",
+        };
+        let package = advisory::Installed {
+            name: &row.package,
+            version,
+            ..advisory::Installed::default()
+        };
+        let packages = [package];
+        let audit = index.judge(&advisory::Inventory {
+            release: &row.release,
+            packages: &packages,
+        });
+        assert!(audit.covered);
     }
 }
 

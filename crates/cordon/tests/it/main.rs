@@ -7,6 +7,7 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "edge")]
 
+mod advisory;
 mod alert;
 mod bad;
 mod cadence;
@@ -23,6 +24,7 @@ mod layers;
 mod learned;
 mod licences;
 mod patch;
+mod pkgdb;
 mod scanner;
 mod scenarios;
 mod spec;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Index, Installed, Release, Stream, Touched, Verdict, index::newest, judge::kernel_group,
+    Index, Installed, Release, State, Stream, Touched, Verdict, index::newest, judge::kernel_group,
 };
 
 /// Most different package versions of a fleet.
@@ -300,7 +300,7 @@ impl Fleet {
             };
             tally.judged += 1;
             let before = said.as_deref().unwrap_or_default(); // default: because nothing said is an empty list
-            if before != verdicts.as_slice() {
+            if !same(before, &verdicts) {
                 changed.push(*id);
             }
             *said = Some(verdicts.into_boxed_slice());
@@ -324,6 +324,21 @@ impl Fleet {
     pub fn items(&self) -> usize {
         self.items.len()
     }
+}
+
+/// Whether nothing else is said than before. What was proven and is proven has not changed, however many
+/// advisories say so now.
+fn same(before: &[Verdict], now: &[Verdict]) -> bool {
+    let proven = |verdicts: &[Verdict]| {
+        matches!(
+            verdicts,
+            [Verdict {
+                state: State::Proven,
+                ..
+            }]
+        )
+    };
+    before == now || proven(before) && proven(now)
 }
 
 fn hand_out(

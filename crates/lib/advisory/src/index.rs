@@ -23,10 +23,29 @@ pub struct Options {
 pub struct Index {
     options: Options,
     releases: BTreeMap<Release, u32>,
-    names: BTreeMap<Box<str>, u32>,
-    entries: BTreeMap<Key, Vec<Entry>>,
-    /// Where the entries of an advisory of a feed are.
-    places: BTreeMap<(Arc<str>, Box<str>), BTreeSet<Key>>,
+    names: BTreeMap<Arc<str>, u32>,
+    /// Names and releases by their ids.
+    texts: Vec<Arc<str>>,
+    releases_by_id: Vec<Release>,
+    entries: BTreeMap<Key, Entries>,
+    places: BTreeMap<(Arc<str>, Box<str>), Place>,
+}
+
+/// An advisory of a feed: its number, which it keeps when it comes again, and where its entries are.
+#[derive(Debug)]
+struct Place {
+    number: u32,
+    keys: BTreeSet<Key>,
+}
+
+/// What is said of one package.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    /// Those that are *everything older than this*, the oldest fix first: what a host lacks is then the
+    /// end of the list, and a kernel with 200 advisories costs 8 comparisons.
+    pub(crate) plain: Vec<Entry>,
+    /// All others.
+    pub(crate) rest: Vec<Entry>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +66,8 @@ pub(crate) struct Entry {
     /// The version of `fix`, to be shared by verdicts.
     pub(crate) fixed: Option<Arc<str>>,
     pub(crate) advisory: Arc<Advisory>,
+    /// Number of the advisory, by which verdicts sort it.
+    pub(crate) number: u32,
 }
 
 /// The packages of which an extension of the index speaks.
@@ -80,6 +101,7 @@ impl Index {
                 touched.new_releases.insert(release.clone());
                 self.releases
                     .insert(release.clone(), id(self.releases.len()));
+                self.releases_by_id.push(release.clone());
             }
         }
         let ids: BTreeSet<&str> = feed
@@ -113,7 +135,9 @@ impl Index {
         let next = id(self.names.len());
         let known = self.names.get(row.package.as_str()).copied();
         let name = known.unwrap_or_else(|| {
-            self.names.insert(row.package.as_str().into(), next);
+            let text: Arc<str> = row.package.as_str().into();
+            self.names.insert(Arc::clone(&text), next);
+            self.texts.push(text);
             next
         });
         let key = Key {
@@ -121,14 +145,19 @@ impl Index {
             name,
             speaks: row.speaks,
         };
+        let number = id(self.places.len());
         let place = (Arc::clone(feed), row.advisory.id.as_str().into());
-        self.places.entry(place).or_default().insert(key);
+        let place = self.places.entry(place).or_insert_with(|| Place {
+            number,
+            keys: BTreeSet::new(),
+        });
+        place.keys.insert(key);
         let fixed = match &row.fix {
             Fix::In(version) => Some(version.as_str().into()),
             Fix::After(version) => Some(format!("newer than {version}").into()),
             Fix::NoneKnown | Fix::NotAffected | Fix::Investigating => None,
         };
-        self.entries.entry(key).or_default().push(Entry {
+        let entry = Entry {
             feed: Arc::clone(feed),
             arches: row.arches.clone(),
             streams: row.streams.clone(),
@@ -136,20 +165,30 @@ impl Index {
             fix: row.fix.clone(),
             fixed,
             advisory,
-        });
+            number: place.number,
+        };
+        self.entries
+            .entry(key)
+            .or_default()
+            .insert(row.release.kind(), entry);
     }
 
     fn forget(&mut self, feed: &Arc<str>, advisory: &str, touched: &mut Touched) {
-        let Some(keys) = self.places.remove(&(Arc::clone(feed), advisory.into())) else {
+        let Some(place) = self.places.get_mut(&(Arc::clone(feed), advisory.into())) else {
             return;
         };
-        for key in keys {
+        for key in std::mem::take(&mut place.keys) {
             if let Some(entries) = self.entries.get_mut(&key) {
-                entries.retain(|entry| entry.feed != *feed || entry.advisory.id != advisory);
+                let keep = |entry: &Entry| entry.feed != *feed || entry.advisory.id != advisory;
+                entries.plain.retain(keep);
+                entries.rest.retain(keep);
             }
-            let release = self.releases.iter().find(|(_, id)| **id == key.release);
-            let name = self.names.iter().find(|(_, id)| **id == key.name);
-            if let (Some((release, _)), Some((name, _))) = (release, name) {
+            let at = |id: u32| usize::try_from(id).unwrap_or(usize::MAX); // max: because it is refused next
+            let (release, name) = (
+                self.releases_by_id.get(at(key.release)),
+                self.texts.get(at(key.name)),
+            );
+            if let (Some(release), Some(name)) = (release, name) {
                 touched
                     .packages
                     .insert((release.clone(), key.speaks, name.to_string()));
@@ -164,7 +203,10 @@ impl Index {
 
     /// How many statements it holds.
     pub fn len(&self) -> usize {
-        self.entries.values().map(Vec::len).sum()
+        self.entries
+            .values()
+            .map(|entries| entries.plain.len() + entries.rest.len())
+            .sum()
     }
 
     /// Whether it holds none.
@@ -176,15 +218,44 @@ impl Index {
         self.releases.get(release).copied()
     }
 
-    pub(crate) fn entries(&self, release: u32, speaks: Speaks, name: &str) -> &[Entry] {
-        let entries = self.names.get(name).and_then(|name| {
-            self.entries.get(&Key {
-                release,
-                name: *name,
-                speaks,
-            })
-        });
-        entries.map_or(&[], Vec::as_slice)
+    pub(crate) fn entries(&self, release: u32, speaks: Speaks, name: &str) -> Option<&Entries> {
+        let name = *self.names.get(name)?;
+        self.entries.get(&Key {
+            release,
+            name,
+            speaks,
+        })
+    }
+}
+
+impl Entries {
+    fn insert(&mut self, kind: Kind, entry: Entry) {
+        match &entry.fix {
+            Fix::In(fixed) if entry.introduced.is_none() && vercmp::check(kind, fixed).is_ok() => {
+                let at = self
+                    .plain
+                    .partition_point(|other| !entry.is_older(kind, other));
+                self.plain.insert(at, entry);
+            }
+            _ => self.rest.push(entry),
+        }
+    }
+
+    /// How many of `plain` are mended by `version`, which is one.
+    pub(crate) fn mended(&self, kind: Kind, version: &str) -> usize {
+        self.plain.partition_point(|entry| match &entry.fixed {
+            Some(fixed) => !newest(kind, fixed, version),
+            None => true,
+        })
+    }
+}
+
+impl Entry {
+    fn is_older(&self, kind: Kind, other: &Self) -> bool {
+        match (&self.fixed, &other.fixed) {
+            (Some(own), Some(other)) => newest(kind, other, own),
+            _ => false,
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub enum Stream<'a> {
     /// The inventory does not say, or there are no modules.
     #[default]
     NotTold,
-    /// `nodejs:18`.
+    /// `nodejs:18`, or the whole label of the package.
     Of(&'a str),
 }
 
@@ -60,7 +60,7 @@ pub struct Verdict {
     pub state: State,
     /// The version that mends all of it; for *proven* the newest that was asked for.
     pub fixed: Option<Arc<str>>,
-    /// Who says so, sorted by id.
+    /// Who says so, in the order of the feeds.
     pub advisories: Box<[Arc<Advisory>]>,
 }
 
@@ -173,8 +173,7 @@ impl Index {
         kind: Kind,
         package: &Installed<'_>,
     ) -> Vec<Verdict> {
-        let (mut said, mut elsewhere) = (Said::default(), Vec::new());
-        let whole = is_whole(kind, package.version);
+        let mut said = Said::default();
         let source_version = package.source_version.unwrap_or(package.version);
         // A package without a told source is its own: deb and apk leave out what is the same.
         let source = match kind {
@@ -186,32 +185,66 @@ impl Index {
             (Speaks::Source, source, source_version),
         ];
         for (speaks, name, version) in named {
-            let entries = name.map_or(&[][..], |name| self.entries(release, speaks, name));
-            for entry in entries {
-                if !covers(&entry.arches, package.arch) {
-                    elsewhere.push(entry);
-                    continue;
+            let Some(entries) = name.and_then(|name| self.entries(release, speaks, name)) else {
+                continue;
+            };
+            let sorted = is_whole(kind, version) && !package.epoch_not_told;
+            let mended = sorted.then(|| entries.mended(kind, version));
+            let proven = |mended: usize, nth: usize| {
+                if nth < mended {
+                    State::Proven
+                } else {
+                    State::Missing
                 }
-                let state = match stream(&entry.streams, package) {
-                    Fits::No => continue,
-                    _ if !whole => State::Unknown(Why::NoVersion),
-                    Fits::Yes => state(kind, version, package.epoch_not_told, entry),
-                    // Of this stream or of another, a version that is new enough is not missing.
-                    Fits::Perhaps => match state(kind, version, package.epoch_not_told, entry) {
-                        State::Proven => State::Proven,
-                        _ => State::Unknown(Why::StreamNotTold),
-                    },
-                };
-                said.add(kind, state, entry);
+            };
+            for (nth, entry) in entries.plain.iter().enumerate() {
+                let known = mended.map(|mended| proven(mended, nth));
+                said.take(said_by(entry, known, kind, version, package), entry);
+            }
+            said.weigh(kind);
+            for entry in &entries.rest {
+                said.take(said_by(entry, None, kind, version, package), entry);
+                said.weigh(kind);
             }
         }
-        if said.by.is_empty() {
-            for entry in elsewhere {
-                said.add(kind, State::Unknown(Why::OtherArch), entry);
-            }
-        }
-        said.verdicts()
+        said.verdicts(kind)
     }
+}
+
+/// What one entry says of a package.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// It does not speak of it.
+    Nothing,
+    Says(State),
+    /// It speaks of other architectures of it.
+    Elsewhere,
+}
+
+/// `known` is what the entry's place in a sorted list already told.
+fn said_by(
+    entry: &Entry,
+    known: Option<State>,
+    kind: Kind,
+    version: &str,
+    package: &Installed<'_>,
+) -> Answer {
+    if !covers(&entry.arches, package.arch) {
+        return Answer::Elsewhere;
+    }
+    let fits = stream(&entry.streams, package);
+    if matches!(fits, Fits::No) {
+        return Answer::Nothing;
+    }
+    if known.is_none() && !is_whole(kind, version) {
+        return Answer::Says(State::Unknown(Why::NoVersion));
+    }
+    let state = known.unwrap_or_else(|| state(kind, version, package.epoch_not_told, entry));
+    // Of this stream or of another, a version that is new enough is not missing.
+    Answer::Says(match fits {
+        Fits::Perhaps if state != State::Proven => State::Unknown(Why::StreamNotTold),
+        Fits::Yes | Fits::No | Fits::Perhaps => state,
+    })
 }
 
 /// An rpm that is installed has a release; `4.14.3` alone is the version of something else, as the
@@ -237,12 +270,19 @@ fn stream(streams: &Streams, package: &Installed<'_>) -> Fits {
     let modular = matches!(package.stream, Stream::Of(_)) || is_modular(package.version);
     match (streams, package.stream) {
         (Streams::Plain, _) if !modular => Fits::Yes,
-        (Streams::Of(streams), Stream::Of(stream)) if streams.iter().any(|s| s == stream) => {
+        (Streams::Of(streams), Stream::Of(stream))
+            if streams.iter().any(|s| same_stream(s, stream)) =>
+        {
             Fits::Yes
         }
         (Streams::Of(_), Stream::NotTold) | (Streams::NotTold, _) if modular => Fits::Perhaps,
         _ => Fits::No,
     }
+}
+
+/// A label may go on behind its stream: `nodejs:18:8080020230915:522a0ee4`.
+fn same_stream(stream: &str, label: &str) -> bool {
+    label.split(':').take(2).eq(stream.split(':').take(2))
 }
 
 fn state(kind: Kind, version: &str, epoch_not_told: bool, entry: &Entry) -> State {
@@ -288,39 +328,72 @@ fn without_epoch(version: &str, bound: &str) -> Result<Ordering, Why> {
     }
 }
 
-/// The version that mends it, and who says so.
-type OfState = (Option<Arc<str>>, Vec<Arc<Advisory>>);
-
 /// What was said so far of one package, by state.
 #[derive(Default)]
-struct Said {
-    by: BTreeMap<State, OfState>,
+struct Said<'i> {
+    by: BTreeMap<State, OfState<'i>>,
+    /// What speaks of other architectures.
+    elsewhere: Vec<&'i Entry>,
 }
 
-impl Said {
-    fn add(&mut self, kind: Kind, state: State, entry: &Entry) {
-        let (fixed, advisories) = self.by.entry(state).or_default();
-        if let Some(new) = &entry.fixed
-            && fixed.as_deref().is_none_or(|old| newest(kind, new, old))
-        {
-            *fixed = Some(Arc::clone(new));
+#[derive(Default)]
+struct OfState<'i> {
+    entries: Vec<&'i Entry>,
+    /// The version of the last entry that was not weighed yet. In a plain list the last is the newest.
+    last: Option<&'i Arc<str>>,
+    /// The newest of those that were.
+    fixed: Option<&'i Arc<str>>,
+}
+
+impl<'i> Said<'i> {
+    fn take(&mut self, answer: Answer, entry: &'i Entry) {
+        match answer {
+            Answer::Says(state) => self.add(state, entry),
+            Answer::Elsewhere => self.elsewhere.push(entry),
+            Answer::Nothing => {}
         }
-        advisories.push(Arc::clone(&entry.advisory));
     }
 
-    fn verdicts(self) -> Vec<Verdict> {
+    fn add(&mut self, state: State, entry: &'i Entry) {
+        let of = self.by.entry(state).or_default();
+        of.entries.push(entry);
+        of.last = entry.fixed.as_ref().or(of.last);
+    }
+
+    /// After the end of a plain list, and after each entry that is of none.
+    fn weigh(&mut self, kind: Kind) {
+        for of in self.by.values_mut() {
+            if let Some(last) = of.last.take()
+                && of.fixed.is_none_or(|fixed| newest(kind, last, fixed))
+            {
+                of.fixed = Some(last);
+            }
+        }
+    }
+
+    fn verdicts(mut self, kind: Kind) -> Vec<Verdict> {
+        if self.by.is_empty() {
+            for entry in std::mem::take(&mut self.elsewhere) {
+                self.add(State::Unknown(Why::OtherArch), entry);
+                self.weigh(kind);
+            }
+        }
         let alone = self.by.len() == 1;
         let states = self
             .by
             .into_iter()
             .filter(|(state, _)| alone || *state != State::Proven);
-        let verdict = |(state, (fixed, mut advisories)): (State, OfState)| {
-            advisories.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-            advisories.dedup_by(|a, b| a.id == b.id);
+        let verdict = |(state, mut of): (State, OfState<'_>)| {
+            of.entries.sort_unstable_by_key(|entry| entry.number);
+            of.entries.dedup_by_key(|entry| entry.number);
             Verdict {
                 state,
-                fixed,
-                advisories: advisories.into_boxed_slice(),
+                fixed: of.fixed.map(Arc::clone),
+                advisories: of
+                    .entries
+                    .into_iter()
+                    .map(|entry| Arc::clone(&entry.advisory))
+                    .collect(),
             }
         };
         states.map(verdict).collect()

@@ -108,7 +108,9 @@ fn rows(affected: &Affected, advisory: &Advisory, streams: &[String]) -> Result<
         Kind::Deb | Kind::Apk => Speaks::Source,
     };
     let mut rows = Vec::new();
-    for range in &affected.ranges {
+    // Commits of the upstream may stand beside the versions of the packages.
+    let versions = |range: &&Range| range.kind != "GIT";
+    for range in affected.ranges.iter().filter(versions) {
         if range.kind != "ECOSYSTEM" {
             return Err(about(&format!(
                 "expected a range of type ECOSYSTEM, found {}",
@@ -133,6 +135,9 @@ fn rows(affected: &Affected, advisory: &Advisory, streams: &[String]) -> Result<
                 advisory: advisory.clone(),
             });
         }
+    }
+    if rows.is_empty() {
+        return Err(about(&"expected a range of type ECOSYSTEM, found only GIT"));
     }
     Ok(rows)
 }
@@ -277,6 +282,8 @@ mod tests {
             r#"{"package":{"ecosystem":"AlmaLinux:8","name":"p"},"versions":["1","2"]}"#,
             "none and 2 single ones",
         );
+        let git = r#"{"package":{"ecosystem":"Debian:12","name":"p"},"ranges":[{"type":"GIT"},{"type":"GIT"}]}"#;
+        check(git, "found only GIT");
         check("", "expected affected packages, found none");
         assert_eq!(osv("x", [b"{".as_slice()]).rejected, 1);
     }

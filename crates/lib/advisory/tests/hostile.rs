@@ -14,7 +14,7 @@ const HEAD: &str =
 /// A document with one definition of these criteria, and these tests, objects and states.
 fn document(criteria: &str, rest: &str) -> String {
     format!(
-        "{HEAD}<definitions><definition id=\"d:1\" class=\"patch\"><metadata><title>t</title>\
+        "{HEAD}<definitions><definition id=\"d:1\" class=\"patch\"><metadata><title>t</title><affected family=\"unix\"><platform>AlmaLinux 8</platform></affected>\
          <reference ref_id=\"CVE-2026-0001\"/></metadata>{criteria}</definition></definitions>{rest}</oval_definitions>"
     )
 }
@@ -41,6 +41,7 @@ fn truth(criteria: &str, facts: &Facts<'_>) -> Truth {
     let oval = Oval::read(text.as_bytes()).unwrap();
     let outcomes = oval.evaluate(facts);
     assert_eq!(outcomes[0].definition.references, ["CVE-2026-0001"]);
+    assert!(oval.platforms.contains("AlmaLinux 8"));
     outcomes[0].truth.clone()
 }
 

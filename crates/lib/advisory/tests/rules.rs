@@ -134,6 +134,11 @@ fn a_module_stream_speaks_of_itself_alone() {
     };
     let fourteen = "1:14.9-1.module_el8.4.0+1+a";
     check(fourteen, Stream::Of("nodejs:14"), &[State::Proven]);
+    check(
+        fourteen,
+        Stream::Of("nodejs:14:8040020210708131418:522a0ee4"),
+        &[State::Proven],
+    );
     check(fourteen, Stream::Of("nodejs:16"), &[]);
     check(
         "1:18.1-1.module_el8.8.0+1+a",

@@ -21,7 +21,8 @@ const MAX_DEPTH: usize = 20;
 const LEAF: u8 = 0x0d;
 const INTERIOR: u8 = 0x05;
 
-/// Reads `rpmdb.sqlite`. `wal` is what lies beside it as `rpmdb.sqlite-wal`.
+/// Reads `rpmdb.sqlite`. `wal` is what lies beside it as `rpmdb.sqlite-wal`. rpm never uses the other
+/// journal, `-journal`, which would have to be played back: a caller that finds one must not call this.
 pub fn rpmdb_sqlite(bytes: &[u8], wal: Wal<'_>) -> Result<Listing, Error> {
     let file = File::new(bytes, wal)?;
     let mut used = Used::new(index(file.pages) + 1);

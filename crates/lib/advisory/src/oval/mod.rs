@@ -9,7 +9,7 @@ mod eval;
 mod pattern;
 mod read;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vercmp::Kind;
 
@@ -25,6 +25,8 @@ pub const MAX_DEPTH: usize = 64;
 pub struct Oval {
     /// The day of its generator's time stamp.
     pub dated: Option<String>,
+    /// Platforms that its definitions name: `Debian GNU/Linux 12`.
+    pub platforms: BTreeSet<String>,
     /// Its definitions, in their order.
     pub definitions: Vec<Definition>,
     tests: BTreeMap<String, Test>,

@@ -220,6 +220,9 @@ impl Builder {
         match (parent, name.as_str()) {
             ("generator", "timestamp") => self.oval.dated = day(text.trim()).map(str::to_owned),
             ("definitions", "definition") => self.oval.definitions.extend(self.definition.take()),
+            ("affected", "platform") => {
+                self.oval.platforms.insert(text.trim().to_owned());
+            }
             ("metadata", "title") => {
                 if let Some(definition) = &mut self.definition {
                     text.trim().clone_into(&mut definition.title);

@@ -1,10 +1,4 @@
 //! Real databases: the expected lists of the corpora, and what the host's own rpm writes.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "a test reads files and runs rpm, and its helpers fail it"
-)]
-
 use std::{
     fs,
     path::{Path, PathBuf},
