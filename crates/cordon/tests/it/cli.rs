@@ -123,7 +123,7 @@ fn a_bad_inventory_or_index_is_told_and_never_read_as_health() {
     );
     files.write("binary", b"\x7fELF\x02\x01\x01\0\0\0\n");
     let binary = files.audit(&["binary"], "Packages");
-    check(&binary, 2, "E0201", &["zero byte at offset 7"]);
+    check(&binary, 2, "E0201", &["expected systeminfo"]);
     check(
         &files.audit(&["status"], "binary"),
         2,
@@ -135,7 +135,7 @@ fn a_bad_inventory_or_index_is_told_and_never_read_as_health() {
         &files.audit(&["empty"], "Packages"),
         2,
         "E0201",
-        &["at least one package"],
+        &["found an empty file"],
     );
     check(
         &files.audit(&["status"], "empty"),

@@ -9,6 +9,7 @@
 
 mod advisory;
 mod alert;
+mod audit;
 mod bad;
 mod cadence;
 mod check;

@@ -424,6 +424,8 @@ pub(crate) fn guess(grid: &Grid) -> Option<Mapping> {
                 .filter_map(|(at, text)| Some((*at, Column::of(text)?)))
                 .collect();
             let names = found.values().any(|(column, _)| column.names_something());
+            // One word of a sentence is no heading.
+            let names = names && (found.len() > 1 || worth(&found) > 1);
             let worth = worth(&found);
             let better = best.as_ref().is_none_or(|(most, _)| worth > *most);
             if names && reads_as_heading(&parts) && better {

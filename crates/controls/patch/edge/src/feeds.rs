@@ -57,6 +57,16 @@ pub struct FeedUnread {
     pub path: PathBuf,
     /// Why.
     pub why: String,
+    /// Whether there was nothing to read, which is blindness, and not bad input.
+    pub nothing: bool,
+}
+
+impl Feeds {
+    /// How many feeds there are, but for Microsoft's.
+    fn count(&self) -> usize {
+        let kev = usize::from(self.kev.is_some());
+        kev + self.indexed.len() + self.oval.len() + self.bulletins.len() + self.debian.len()
+    }
 }
 
 /// Documents of one kind that are read together.
@@ -79,7 +89,9 @@ pub fn feeds(paths: &[PathBuf]) -> Result<Feeds, FeedUnread> {
         let unread = |why: String| FeedUnread {
             path: path.clone(),
             why,
+            nothing: false,
         };
+        let before = feeds.count();
         take(path, 0, &mut feeds, &mut windows, &mut pile).map_err(&unread)?;
         let name = path.file_stem().map_or_else(
             || path.display().to_string(),
@@ -114,6 +126,16 @@ pub fn feeds(paths: &[PathBuf]) -> Result<Feeds, FeedUnread> {
                 reasons: feed.reasons.clone(),
             });
             feeds.index.extend(&feed);
+        }
+        if feeds.count() == before && windows.is_none() {
+            return Err(FeedUnread {
+                path: path.clone(),
+                why: format!(
+                    "there is no security index or other advisory in {}",
+                    path.display()
+                ),
+                nothing: true,
+            });
         }
     }
     feeds.windows = windows.map(FeedBuilder::build);

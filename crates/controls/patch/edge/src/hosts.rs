@@ -33,7 +33,7 @@ const PLACES: [&str; 8] = [
 ];
 
 /// Ends of the names of files that lie beside each other for many hosts: `web1_systeminfo.txt`.
-const KINDS: [&str; 22] = [
+const KINDS: [&str; 23] = [
     "systeminfo",
     "qfe",
     "updates",
@@ -55,6 +55,7 @@ const KINDS: [&str; 22] = [
     "packages",
     "installed",
     "missingkbs",
+    "rpmdb",
     "msi",
 ];
 

@@ -38,7 +38,12 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
         hosts(&args.inventory)
     };
     let feeds = feeds(&args.advisories).map_err(|error| {
-        Fault::new(&fault::FEED_UNREADABLE, &error.why).at(error.path.display())
+        let code = if error.nothing {
+            &fault::FEED_MISSING
+        } else {
+            &fault::FEED_UNREADABLE
+        };
+        Fault::new(code, &error.why).at(error.path.display())
     })?;
     let any_dpkg = all.iter().any(|host| host.dpkg.is_some());
     let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;

@@ -127,7 +127,8 @@ fn by_advisories(
     let others = !bench.patch.feeds().is_empty() || !bench.feeds.oval.is_empty();
     let uncovered = |why: &str| Line::unknown(&host.name, "release", why);
     if index.is_empty() {
-        return if others && (host.dpkg.is_some() || !bench.feeds.oval.is_empty()) {
+        let judged = others && (host.dpkg.is_some() || !bench.feeds.oval.is_empty());
+        return if judged || !bench.sheets.is_empty() {
             Ok(())
         } else {
             desk.put(uncovered("no feed was given that speaks of this host"))
