@@ -3,7 +3,7 @@
 //! that failed stands under `[errors]` instead. A bundle that was cut says so by its end.
 
 use crate::host::{Arch, Fact, FileSeen, List, Pending};
-use crate::value::{DayOrder, stamp};
+use crate::value::{DayOrder, Kb, stamp};
 
 /// The first words of a bundle; the number is the version of its form.
 pub(crate) const MARK: &str = "winaudit-bundle";
@@ -19,6 +19,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Fact>, &'static str> {
     let mut section = "";
     let mut facts = Vec::new();
     let mut hotfixes: Option<u32> = None;
+    let mut unnamed = 0;
     let (mut count, mut whole) = (0_usize, false);
     for line in lines.take(super::MAX_LINES) {
         if let Some(name) = line
@@ -49,6 +50,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Fact>, &'static str> {
         let column = |at: usize| columns.get(at).copied().unwrap_or_default();
         if section == "hotfixes" {
             hotfixes = hotfixes.map(|shown| shown + 1);
+            unnamed += u32::from(column(0).parse::<Kb>().is_err());
         }
         line_of(section, &column, &mut facts);
     }
@@ -62,7 +64,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Fact>, &'static str> {
         facts.push(Fact::List(List {
             stated,
             shown,
-            unnamed: 0,
+            unnamed,
         }));
     }
     Ok(facts)

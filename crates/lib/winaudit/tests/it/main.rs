@@ -7,6 +7,7 @@
 
 mod bars;
 mod bulletins;
+mod collector;
 mod corpus;
 mod inventories;
 mod lines;
