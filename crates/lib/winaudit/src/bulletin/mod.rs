@@ -75,8 +75,11 @@ pub struct Bulletin {
     pub(crate) proof_keys: Vec<(OsSpec, String)>,
     pub(crate) floors: Vec<Floor>,
     /// Updates that supersede this one, and on which systems.
-    pub(crate) later: Vec<(String, Option<Kb>, Vec<OsSpec>)>,
+    pub(crate) later: Vec<Later>,
 }
+
+/// An update that supersedes this one, by its name and KB, and on which systems.
+type Later = (String, Option<Kb>, Vec<OsSpec>);
 
 /// The least version of a file, on some systems.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -325,7 +328,7 @@ fn packs(lower: &str) -> Option<(u8, u8)> {
 fn later(
     given: &BTreeMap<String, Vec<String>>,
     rest: &BTreeMap<String, Value>,
-) -> Result<Vec<(String, Option<Kb>, Vec<OsSpec>)>, BulletinError> {
+) -> Result<Vec<Later>, BulletinError> {
     let mut all = Vec::new();
     for (id, systems) in given {
         all.push((

@@ -113,7 +113,7 @@ impl State {
             }),
             "Note" => self.note_is_tag = attribute("Type").is_some_and(|kind| kind == "Tag"),
             "Threat" => {
-                self.threat_is_impact = attribute("Type").is_some_and(|kind| kind == "Impact")
+                self.threat_is_impact = attribute("Type").is_some_and(|kind| kind == "Impact");
             }
             _ => {}
         }
@@ -155,7 +155,7 @@ impl State {
             ("RestartRequired", Some(fix)) => fix.restart = text,
             ("Date", Some(fix)) => fix.date = text,
             ("ProductID", Some(fix)) if fix.products.len() < MAX_PRODUCTS => {
-                fix.products.push(text)
+                fix.products.push(text);
             }
             ("Vulnerability", _) => {
                 self.seen = true;

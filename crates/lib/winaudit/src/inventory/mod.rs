@@ -129,7 +129,7 @@ impl WindowsHost {
 fn parse(kind: Kind, text: &str) -> Result<Vec<Fact>, InventoryError> {
     let parsed = match kind {
         Kind::Systeminfo => systeminfo::read(text),
-        Kind::Qfe => qfe::read(text),
+        Kind::Qfe => Ok(qfe::read(text)),
         Kind::ComputerInfo => keyed::read(text),
         Kind::Registry => registry::read(text),
         Kind::Dism => dism::read(text),

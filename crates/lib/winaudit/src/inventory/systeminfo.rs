@@ -132,8 +132,8 @@ fn sections(text: &str) -> Vec<Section<'_>> {
                 depth = indent;
             }
             match entry {
-                Some(entry) if indent <= depth => section.entries.push(entry),
-                None if indent <= depth => section.torn = true,
+                "" if indent <= depth => section.torn = true,
+                entry if indent <= depth => section.entries.push(entry),
                 _ => {}
             }
         }
@@ -141,8 +141,8 @@ fn sections(text: &str) -> Vec<Section<'_>> {
     all
 }
 
-/// `[01]: text`, or a torn `[246]`; `None` for other lines.
-fn entry(body: &str) -> Option<Option<&str>> {
+/// `[01]: text`; empty for a torn `[246]`; `None` for other lines.
+fn entry(body: &str) -> Option<&str> {
     let (number, rest) = body
         .strip_prefix('[')?
         .split_once(']')
@@ -152,7 +152,7 @@ fn entry(body: &str) -> Option<Option<&str>> {
         return None;
     }
     let rest = rest.trim_start().strip_prefix([':', '：']);
-    Some(rest.map(str::trim).filter(|entry| !entry.is_empty()))
+    Some(rest.map_or("", str::trim))
 }
 
 /// The section of hotfixes: the one whose entries name a KB; else, by order, the one before the
@@ -182,10 +182,8 @@ fn hotfixes(sections: &[Section<'_>], at: usize, facts: &mut Vec<Fact>) {
         facts.push(Fact::Note("systeminfo shows no list of hotfixes".into()));
         return;
     };
-    let digits = section.value.split(|c: char| !c.is_ascii_digit());
-    let stated = digits
-        .filter_map(|number| number.parse::<u32>().ok())
-        .next();
+    let mut digits = section.value.split(|c: char| !c.is_ascii_digit());
+    let stated = digits.find_map(|number| number.parse::<u32>().ok());
     let shown = u32::try_from(section.entries.len()).unwrap_or(u32::MAX);
     let mut unnamed = 0;
     for entry in &section.entries {

@@ -76,6 +76,8 @@ pub(crate) struct Candidate {
     on: On,
 }
 
+/// For what it is published.
+#[expect(clippy::struct_excessive_bools, reason = "each is its own fact")]
 #[derive(Clone, Copy, Default, Debug)]
 struct On {
     system: bool,
@@ -129,6 +131,12 @@ struct Has<'a> {
     host: &'a WindowsHost,
 }
 
+impl Has<'_> {
+    fn lists(&self, kb: u32) -> bool {
+        self.host.hotfixes.contains_key(&crate::value::Kb(kb))
+    }
+}
+
 pub(crate) fn collect(host: &WindowsHost, feed: &Feed, system: System) -> Found {
     let mut found = Found {
         system,
@@ -180,7 +188,7 @@ pub(crate) fn collect(host: &WindowsHost, feed: &Feed, system: System) -> Found 
             .unwrap_or(candidate.first);
         if let Some(first) = modes.next() {
             candidate.low = first;
-            candidate.high = modes.last().unwrap_or(first);
+            candidate.high = modes.next_back().unwrap_or(first);
         }
     }
     classify(&mut found, feed);
@@ -200,29 +208,25 @@ fn add(found: &mut Found, feed: &Feed, has: &Has<'_>, row: &Row, app: &App) -> b
             Some(_) => return false,
             None => {
                 found.ie_open.insert(row.kb);
-                if !has.host.hotfixes.contains_key(&crate::value::Kb(row.kb)) {
+                if !has.lists(row.kb) {
                     return false;
                 }
             }
         },
-        App::Net(versions) if !versions.is_empty() => match &has.nets {
-            Some(there) => {
-                nets = versions
-                    .iter()
-                    .copied()
-                    .filter(|version| there.contains(version))
-                    .collect();
-                if nets.is_empty() {
-                    return false;
-                }
-            }
-            None => {
+        App::Net(versions) if !versions.is_empty() => {
+            let there = |version: &&[u8; 3]| {
+                has.nets
+                    .as_ref()
+                    .is_some_and(|nets| nets.contains(*version))
+            };
+            nets.extend(versions.iter().filter(there));
+            if has.nets.is_none() {
                 found.net_open.insert(row.kb);
-                if !has.host.hotfixes.contains_key(&crate::value::Kb(row.kb)) {
-                    return false;
-                }
             }
-        },
+            if nets.is_empty() && (has.nets.is_some() || !has.lists(row.kb)) {
+                return false;
+            }
+        }
         App::Other => return false,
         App::System | App::Edge | App::Flash | App::Optional(_) | App::Net(_) => {}
     }

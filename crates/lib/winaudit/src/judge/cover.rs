@@ -154,7 +154,7 @@ impl Cover {
                 .products
                 .keys()
                 .map(|&product| self.pairs.get(&(product, one.kb)).copied());
-            if let Some(Some(by)) = by.reduce(|all, one| all.and(one)) {
+            if let Some(Some(by)) = by.reduce(Option::and) {
                 self.prove(one.kb, Why::SupersededBy(by));
             }
         }
@@ -249,7 +249,7 @@ impl Cover {
             .filter(|one| matches!(one.line, Line::Rollup | Line::SecurityOnly))
         {
             let by = one.cves.iter().map(|cve| fixed.get(cve).copied());
-            if let Some(Some(by)) = by.reduce(|all, one| all.and(one)) {
+            if let Some(Some(by)) = by.reduce(Option::and) {
                 self.prove(one.kb, Why::CvesFixedBy(by));
             }
         }
