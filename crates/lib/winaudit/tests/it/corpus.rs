@@ -50,7 +50,7 @@ pub(crate) fn feed(zip: &str) -> Option<Feed> {
     let path = windows()?.join("definitions").join(zip);
     let mut builder = FeedBuilder::new();
     for (name, content) in unzip(&fs::read(path).unwrap()) {
-        if name.ends_with(".csv") {
+        if name.starts_with("CVEs_") || name.starts_with("Custom_") {
             builder = builder.csv(&content).unwrap();
         }
     }

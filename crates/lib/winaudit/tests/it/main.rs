@@ -3,16 +3,14 @@
 #![cfg(test)]
 #![expect(
     clippy::disallowed_methods,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests read their corpora from files, and show what they measured"
+    reason = "tests read their corpora from files"
 )]
 
 mod bars;
 mod bulletins;
 mod collector;
 mod corpus;
+mod feeds;
 mod inventories;
 mod lines;
+mod rules;
