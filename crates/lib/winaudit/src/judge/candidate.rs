@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::feed::{Feed, Row, STACK, superseded};
 use crate::host::WindowsHost;
-use crate::product::{App, Generation, System, app_of_component, target};
+use crate::product::{App, Generation, System, app_of_component};
 use crate::value::Date;
 
 /// A line of servicing.
@@ -145,12 +145,9 @@ pub(crate) fn collect(host: &WindowsHost, feed: &Feed, system: System) -> Found 
         net_open: BTreeSet::new(),
         ie_open: BTreeSet::new(),
     };
-    let mine: Vec<(&str, App, &[Row])> = feed
-        .product_rows()
-        .filter_map(|(name, rows)| {
-            let (app, of) = target(name)?;
-            (of == system && app != App::Other).then_some((name, app, rows))
-        })
+    let mine: Vec<(&str, &App, &[Row])> = feed
+        .products_on(system)
+        .filter(|(_, app, _)| **app != App::Other)
         .collect();
     // What a package is shows by all that it is published for, whether or not this host has it.
     let mut with_ie = BTreeSet::new();
@@ -442,7 +439,12 @@ fn nets(host: &WindowsHost, system: System) -> Option<BTreeSet<[u8; 3]>> {
 
 /// The version of Internet Explorer: what a file says; what the system has built in; the package
 /// that installed it; else the only version for which the feed has an update that is listed.
-fn ie(host: &WindowsHost, system: System, feed: &Feed, mine: &[(&str, App, &[Row])]) -> Option<u8> {
+fn ie(
+    host: &WindowsHost,
+    system: System,
+    feed: &Feed,
+    mine: &[(&str, &App, &[Row])],
+) -> Option<u8> {
     use Generation::*;
     if let Some(said) = &host.ie {
         return Some(said.value);

@@ -16,9 +16,18 @@ fn feed(rows: &[&str]) -> Feed {
         let [date, cve, kb, product, component, supersedes] = columns[..] else {
             panic!("{row}")
         };
-        text.push_str(&format!(
-            "{date},{cve},{kb},Title of {kb},{product},{component},,,{supersedes},\n"
-        ));
+        let start = [date, cve, kb].join(",");
+        let line = [
+            start.as_str(),
+            "Title",
+            product,
+            component,
+            "",
+            "",
+            supersedes,
+            "\n",
+        ];
+        text.push_str(&line.join(","));
     }
     FeedBuilder::new().csv(text.as_bytes()).unwrap().build()
 }
@@ -29,11 +38,11 @@ fn host(version: &str, fixes: &[&str]) -> WindowsHost {
     } else {
         "7 Pro"
     };
-    let list: String = fixes
-        .iter()
-        .enumerate()
-        .map(|(at, kb)| format!("    [{:02}]: {kb}\n", at + 1))
+    let list: Vec<String> = (1..)
+        .zip(fixes)
+        .map(|(at, kb)| format!("    [{at:02}]: {kb}\n"))
         .collect();
+    let list = list.concat();
     let text = format!(
         "Host: X\nOS: Microsoft Windows {client}\nVersion: {version}\nType: x64-based PC\nP: 1\n    [01]: x\nFixes: {}\n{list}Cards: 1\n    [01]: y\n",
         fixes.len(),
