@@ -317,7 +317,7 @@ impl WindowsHost {
                     .path
                     .rsplit(['\\', '/'])
                     .next()
-                    .unwrap_or_default()
+                    .unwrap_or("")
                     .to_ascii_lowercase();
                 self.files
                     .entry(name)

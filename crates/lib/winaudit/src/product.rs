@@ -3,7 +3,8 @@
 //! Names are taken apart once and compared part by part; comparing them as text loses "systems"
 //! against "Systems", and mixes up 32-bit and x64, RTM and service pack.
 
-use crate::host::{Arch, NetVersion, WindowsHost};
+use crate::host::{Arch, NetVersion, Said, WindowsHost};
+use crate::value::Parsed;
 
 /// A generation of Windows; builds tell the releases of Windows 10 and later apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -157,13 +158,9 @@ const OPTIONAL: [&str; 17] = [
 
 /// The system of a host.
 pub(crate) fn system_of(host: &WindowsHost) -> Result<System, &'static str> {
-    let name = host.os_name.as_ref().map(|said| said.value.to_lowercase());
-    let name = name.unwrap_or_default();
-    let kind = host
-        .installation
-        .as_ref()
-        .map(|said| said.value.to_lowercase());
-    let kind = kind.unwrap_or_default();
+    let lower = |said: &Said<String>| said.value.to_lowercase();
+    let name = host.os_name.as_ref().map_or_else(String::new, lower);
+    let kind = host.installation.as_ref().map_or_else(String::new, lower);
     let server = name.contains("server") || kind.contains("server");
     let [major, minor, build] = host
         .version
@@ -243,7 +240,7 @@ fn system(name: &str) -> Option<System> {
     }
     let pack = name
         .split_once("service pack ")
-        .and_then(|(_, rest)| rest.get(..1)?.parse().ok());
+        .and_then(|(_, rest)| rest.get(..1)?.parsed());
     let old_server = matches!(
         generation,
         Generation::S2012 | Generation::S2012R2 | Generation::Server
@@ -309,7 +306,7 @@ pub(crate) fn app_of_component(component: &str, of_product: &App) -> App {
         App::Ie(
             version
                 .get(..1)
-                .and_then(|digit| digit.parse().ok())
+                .and_then(super::value::Parsed::parsed)
                 .unwrap_or(0),
         )
     } else {
@@ -318,7 +315,7 @@ pub(crate) fn app_of_component(component: &str, of_product: &App) -> App {
 }
 
 fn trailing_number(text: &str) -> u8 {
-    let digits = |word: &str| word.parse().ok();
+    let digits = |word: &str| word.parsed();
     text.split_whitespace().rev().find_map(digits).unwrap_or(0)
 }
 
@@ -329,7 +326,7 @@ fn net_versions(text: &str) -> Vec<NetVersion> {
         let mut parts = word
             .split('.')
             .filter(|part| !part.is_empty())
-            .map(|part| part.parse::<u8>().ok());
+            .map(super::value::Parsed::parsed::<u8>);
         let Some(Some(major)) = parts.next() else {
             continue;
         };

@@ -185,8 +185,7 @@ fn assume_narrow(host: &WindowsHost) -> Result<System, &'static str> {
         let name = host
             .os_name
             .as_ref()
-            .map(|said| said.value.to_lowercase())
-            .unwrap_or_default();
+            .map_or_else(String::new, |said| said.value.to_lowercase());
         if host.arch.is_some() || host.version.is_none() {
             return Err(why);
         }

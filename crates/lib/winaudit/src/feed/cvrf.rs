@@ -4,6 +4,7 @@
 //! Read as a stream. A document type is refused, so no entity but XML's five can be named; depth and
 //! counts have limits.
 
+use crate::value::Parsed;
 use std::collections::BTreeMap;
 
 use quick_xml::Reader;
@@ -105,7 +106,9 @@ impl State {
             found.map(|attribute| attribute.value.into_owned())
         };
         match name.as_str() {
-            "FullProductName" => self.product_id = attribute("ProductID").unwrap_or_default(),
+            "FullProductName" => {
+                self.product_id = attribute("ProductID").unwrap_or_else(String::new);
+            }
             "Vulnerability" => self.now = Vulnerability::default(),
             "Remediation" => self.now.fixes.push(Fix {
                 vendor: attribute("Type").is_some_and(|kind| kind == "Vendor Fix"),
@@ -202,7 +205,7 @@ impl State {
                     product.as_bytes(),
                     Extra {
                         sub_type: fix.sub_type.clone(),
-                        fixed_build: fix.build.parse().ok(),
+                        fixed_build: fix.build.parsed(),
                         restart: match fix.restart.as_str() {
                             "Yes" => Some(true),
                             "No" => Some(false),

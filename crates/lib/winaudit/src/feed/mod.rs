@@ -12,7 +12,7 @@ mod intern;
 use std::collections::BTreeMap;
 
 use crate::product::{App, System, target};
-use crate::value::{Date, FileVersion, Kb};
+use crate::value::{Date, FileVersion, Kb, Parsed};
 use intern::{Id, Interner};
 
 /// Most rows of a feed; the newest public one has 608,740.
@@ -366,7 +366,7 @@ impl Feed {
     }
 
     fn rows_of(&self, product: &Product) -> (&str, &[Row]) {
-        let rows = self.rows.get(product.from..product.to).unwrap_or_default();
+        let rows = self.rows.get(product.from..product.to).unwrap_or(&[]);
         (self.texts.text(product.name), rows)
     }
 
@@ -406,7 +406,7 @@ pub(crate) fn superseded(list: &str) -> impl Iterator<Item = u32> + '_ {
     list.split([';', ',']).filter_map(|word| {
         let word = word.trim();
         let bare = word.strip_prefix("KB").unwrap_or(word);
-        bare.parse().ok().filter(|&kb| Kb::new(kb).is_some())
+        bare.parsed().filter(|&kb| Kb::new(kb).is_some())
     })
 }
 

@@ -79,7 +79,7 @@ fn rows(text: &str, order: DayOrder, list: &mut List, facts: &mut Vec<Fact>) {
     let header = lines
         .by_ref()
         .find(|line| line.contains("HotFixID"))
-        .unwrap_or_default();
+        .unwrap_or("");
     let separator = [',', ';', '\t']
         .into_iter()
         .find(|&mark| header.contains(mark));
@@ -149,8 +149,8 @@ fn tagged(text: &str, order: DayOrder, list: &mut List, facts: &mut Vec<Fact>) {
         if !is_id(word) {
             continue;
         }
-        let rest = words.get(at..).unwrap_or_default();
-        let rest = rest.split(|word| is_id(word)).next().unwrap_or_default();
+        let rest = words.get(at..).unwrap_or(&[]);
+        let rest = rest.split(|word| is_id(word)).next().unwrap_or(&[]);
         entry(
             word,
             rest.iter().find_map(|word| stamp(word, order)),

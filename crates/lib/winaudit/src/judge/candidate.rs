@@ -172,7 +172,9 @@ pub(crate) fn collect(host: &WindowsHost, feed: &Feed, system: System) -> Found 
     }
     for (kb, candidate) in &mut found.all {
         candidate.on.ie |= with_ie.contains(kb);
-        let days = days.remove(kb).unwrap_or_default();
+        let Some(days) = days.remove(kb) else {
+            continue;
+        };
         let most = days.values().max().copied().unwrap_or(0);
         let mut modes = days
             .iter()

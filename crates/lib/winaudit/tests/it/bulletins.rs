@@ -1,11 +1,10 @@
 //! MS04-011, from its own facts, on hosts that differ in one thing each.
 
-use std::fs;
-
-use cordon_testkit::corpus;
 use winaudit::{
     Bulletin, BulletinState, BulletinVerdict, Kind, Rung, Undecided, WindowsHost, judge_bulletin,
 };
+
+use crate::corpus;
 
 const XP: &str =
     "Microsoft Windows XP Professional|5.1.2600 Service Pack {} Build 2600|X86-based PC";
@@ -15,8 +14,10 @@ const W2003: &str =
 const KEY: &str = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Updates\Windows XP\SP2\KB835732\Filelist";
 
 fn bulletin() -> Option<Bulletin> {
-    let path = corpus("patches").ok()?.join("ms04-011/ms04-011.json");
-    Some(Bulletin::from_json(&fs::read(path).unwrap()).unwrap())
+    let path = corpus::windows()?
+        .with_file_name("ms04-011")
+        .join("ms04-011.json");
+    Some(Bulletin::from_json(&corpus::read(path)).unwrap())
 }
 
 struct Given {

@@ -11,6 +11,7 @@ mod bulletins;
 mod collector;
 mod corpus;
 mod feeds;
+mod hostile;
 mod inventories;
 mod lines;
 mod rules;
