@@ -78,6 +78,29 @@ const TARGETS: &[(&str, Target)] = &[
             );
         }
     }),
+    ("windows_inventory", |bytes| {
+        let mut host = winaudit::WindowsHost::default();
+        drop(host.add("fuzz", bytes));
+    }),
+    ("windows_feed", |bytes| {
+        let mut host = winaudit::WindowsHost::default();
+        host.add("host", b"Host: X\nOS: Microsoft Windows 7 Pro\nVersion: 6.1.7601 Service Pack 1 Build 7601\nType: x64-based PC\n").unwrap();
+        let new = winaudit::FeedBuilder::new;
+        for builder in [new().csv(bytes), new().cvrf(bytes)].into_iter().flatten() {
+            let report = winaudit::judge(&host, &builder.build());
+            assert!(report.plan().len() <= report.counts().missing);
+        }
+    }),
+    ("bulletin", |bytes| {
+        if let Ok(bulletin) = winaudit::Bulletin::from_json(bytes) {
+            let host = winaudit::WindowsHost::default();
+            assert!(
+                !winaudit::judge_bulletin(&host, &bulletin)
+                    .evidence
+                    .is_empty()
+            );
+        }
+    }),
     ("cadence_line", |bytes| {
         let text = String::from_utf8_lossy(bytes);
         if let Ok(learned) = text.parse::<cadence::Cadence>() {

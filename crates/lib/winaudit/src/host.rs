@@ -253,6 +253,7 @@ impl WindowsHost {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table of equal arms")]
     fn take(&mut self, by: SourceId, fact: Fact) {
         let notes = &mut self.notes;
         match fact {
@@ -264,7 +265,7 @@ impl WindowsHost {
             }
             Fact::Version(value) => keep(&mut self.version, value, by, "version", notes),
             Fact::ServicePack(value) => {
-                keep(&mut self.service_pack, value, by, "service pack", notes)
+                keep(&mut self.service_pack, value, by, "service pack", notes);
             }
             Fact::Ubr(value) => match &mut self.ubr {
                 // Files of two days differ; a build never falls but by uninstalling.
@@ -316,7 +317,7 @@ impl WindowsHost {
                     .path
                     .rsplit(['\\', '/'])
                     .next()
-                    .unwrap_or_default()
+                    .unwrap_or("")
                     .to_ascii_lowercase();
                 self.files
                     .entry(name)

@@ -11,6 +11,7 @@
 #![warn(missing_docs)]
 
 mod bulletin;
+pub mod collector;
 mod feed;
 mod host;
 mod inventory;

@@ -3,7 +3,8 @@
 //! Names are taken apart once and compared part by part; comparing them as text loses "systems"
 //! against "Systems", and mixes up 32-bit and x64, RTM and service pack.
 
-use crate::host::{Arch, NetVersion, WindowsHost};
+use crate::host::{Arch, NetVersion, Said, WindowsHost};
+use crate::value::Parsed;
 
 /// A generation of Windows; builds tell the releases of Windows 10 and later apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -157,13 +158,9 @@ const OPTIONAL: [&str; 17] = [
 
 /// The system of a host.
 pub(crate) fn system_of(host: &WindowsHost) -> Result<System, &'static str> {
-    let name = host.os_name.as_ref().map(|said| said.value.to_lowercase());
-    let name = name.unwrap_or_default();
-    let kind = host
-        .installation
-        .as_ref()
-        .map(|said| said.value.to_lowercase());
-    let kind = kind.unwrap_or_default();
+    let lower = |said: &Said<String>| said.value.to_lowercase();
+    let name = host.os_name.as_ref().map_or_else(String::new, lower);
+    let kind = host.installation.as_ref().map_or_else(String::new, lower);
     let server = name.contains("server") || kind.contains("server");
     let [major, minor, build] = host
         .version
@@ -243,7 +240,7 @@ fn system(name: &str) -> Option<System> {
     }
     let pack = name
         .split_once("service pack ")
-        .and_then(|(_, rest)| rest.get(..1)?.parse().ok());
+        .and_then(|(_, rest)| rest.get(..1)?.parsed());
     let old_server = matches!(
         generation,
         Generation::S2012 | Generation::S2012R2 | Generation::Server
@@ -309,7 +306,7 @@ pub(crate) fn app_of_component(component: &str, of_product: &App) -> App {
         App::Ie(
             version
                 .get(..1)
-                .and_then(|digit| digit.parse().ok())
+                .and_then(super::value::Parsed::parsed)
                 .unwrap_or(0),
         )
     } else {
@@ -318,7 +315,7 @@ pub(crate) fn app_of_component(component: &str, of_product: &App) -> App {
 }
 
 fn trailing_number(text: &str) -> u8 {
-    let digits = |word: &str| word.parse().ok();
+    let digits = |word: &str| word.parsed();
     text.split_whitespace().rev().find_map(digits).unwrap_or(0)
 }
 
@@ -329,7 +326,7 @@ fn net_versions(text: &str) -> Vec<NetVersion> {
         let mut parts = word
             .split('.')
             .filter(|part| !part.is_empty())
-            .map(|part| part.parse::<u8>().ok());
+            .map(super::value::Parsed::parsed::<u8>);
         let Some(Some(major)) = parts.next() else {
             continue;
         };
@@ -349,12 +346,12 @@ fn net_versions(text: &str) -> Vec<NetVersion> {
 pub(crate) fn inbox_net(build: u32) -> NetVersion {
     match build {
         ..=10_240 => [4, 6, 0],
-        ..=10_586 => [4, 6, 1],
-        ..=14_393 => [4, 6, 2],
-        ..=15_063 => [4, 7, 0],
-        ..=16_299 => [4, 7, 1],
-        ..=17_763 => [4, 7, 2],
-        ..=22_000 => [4, 8, 0],
+        10_241..=10_586 => [4, 6, 1],
+        10_587..=14_393 => [4, 6, 2],
+        14_394..=15_063 => [4, 7, 0],
+        15_064..=16_299 => [4, 7, 1],
+        16_300..=17_763 => [4, 7, 2],
+        17_764..=22_000 => [4, 8, 0],
         _ => [4, 8, 1],
     }
 }
@@ -363,116 +360,81 @@ pub(crate) fn inbox_net(build: u32) -> NetVersion {
 mod tests {
     use super::*;
 
-    fn check(product: &str, app: &App, generation: Generation, build: u32, pack: u8, arch: Arch) {
-        let (found, system) = target(product).unwrap_or_else(|| panic!("{product}"));
-        assert_eq!(&found, app, "{product}");
-        let expected = System {
+    fn check(product: &str, app: App, system: &str) {
+        let (found, of) = target(product).unwrap_or_else(|| panic!("{product}"));
+        let System {
             generation,
             build,
             pack,
             arch,
-            core: product.contains("Core"),
-        };
-        assert_eq!(system, expected, "{product}");
+            core,
+        } = of;
+        let text = format!("{generation:?} {build} sp{pack} {arch:?} core {core}");
+        assert_eq!((found, text.as_str()), (app, system), "{product}");
     }
 
     #[test]
     fn names_come_apart() {
-        use Generation::*;
-        check(
-            "Windows 7 for x64-based Systems Service Pack 1",
-            &App::System,
-            W7,
-            0,
-            1,
-            Arch::X64,
-        );
-        check(
-            "Internet Explorer 11 on Windows 8.1 for 32-bit systems",
-            &App::Ie(11),
-            W81,
-            0,
-            0,
-            Arch::X86,
-        );
-        check(
-            "Windows 10 Version 1803 for x64-based Systems",
-            &App::System,
-            Client,
-            17134,
-            0,
-            Arch::X64,
-        );
-        check(
-            "Windows 10 for 32-bit Systems",
-            &App::System,
-            Client,
-            10240,
-            0,
-            Arch::X86,
-        );
-        check(
-            "Windows Server 2016  (Server Core installation)",
-            &App::System,
-            Server,
-            14393,
-            0,
-            Arch::X64,
-        );
-        check(
-            "Windows Server 2012 R2",
-            &App::System,
-            S2012R2,
-            0,
-            0,
-            Arch::X64,
-        );
-        check(
-            "Microsoft Windows XP Service Pack 1",
-            &App::System,
-            Xp,
-            0,
-            1,
-            Arch::X86,
-        );
-        check(
-            "Windows Vista x64 Edition Service Pack 2",
-            &App::System,
-            Vista,
-            0,
-            2,
-            Arch::X64,
-        );
-        check(
-            "Adobe Flash Player on Windows Server 2012",
-            &App::Flash,
-            S2012,
-            0,
-            0,
-            Arch::X64,
-        );
-        check(
-            "Windows 11 Version 22H2 for ARM64-based Systems",
-            &App::System,
-            Client,
-            22621,
-            0,
-            Arch::Arm64,
-        );
-        check(
-            "Microsoft .NET Framework 3.5 AND 4.7.2 on Windows 10 Version 1809 for x64-based Systems",
-            &App::Net(vec![[3, 5, 1], [4, 7, 2]]),
-            Client,
-            17763,
-            0,
-            Arch::X64,
-        );
-        for other in [
+        let of = App::System;
+        let all = [
+            (
+                "Windows 7 for x64-based Systems Service Pack 1",
+                "W7 0 sp1 X64 core false",
+            ),
+            (
+                "Windows 10 Version 1803 for x64-based Systems",
+                "Client 17134 sp0 X64 core false",
+            ),
+            (
+                "Windows 10 for 32-bit Systems",
+                "Client 10240 sp0 X86 core false",
+            ),
+            (
+                "Windows 10 Version 1511 for x64-based Systems",
+                "Client 10586 sp0 X64 core false",
+            ),
+            (
+                "Windows 11 for x64-based Systems",
+                "Client 22000 sp0 X64 core false",
+            ),
+            (
+                "Windows 11 Version 22H2 for ARM64-based Systems",
+                "Client 22621 sp0 Arm64 core false",
+            ),
+            (
+                "Windows Server 2016  (Server Core installation)",
+                "Server 14393 sp0 X64 core true",
+            ),
+            ("Windows Server 2012 R2", "S2012R2 0 sp0 X64 core false"),
+            (
+                "Microsoft Windows XP Service Pack 1",
+                "Xp 0 sp1 X86 core false",
+            ),
+            (
+                "Windows Vista x64 Edition Service Pack 2",
+                "Vista 0 sp2 X64 core false",
+            ),
+        ];
+        for (product, system) in all {
+            check(product, of.clone(), system);
+        }
+    }
+
+    #[test]
+    fn an_application_stands_before_its_system() {
+        let ie = "Internet Explorer 11 on Windows 8.1 for 32-bit systems";
+        check(ie, App::Ie(11), "W81 0 sp0 X86 core false");
+        let flash = "Adobe Flash Player on Windows Server 2012";
+        check(flash, App::Flash, "S2012 0 sp0 X64 core false");
+        let net = "Microsoft .NET Framework 3.5 AND 4.7.2 on Windows 10 Version 1809 for x64-based Systems";
+        let versions = App::Net(vec![[3, 5, 1], [4, 7, 2]]);
+        check(net, versions, "Client 17763 sp0 X64 core false");
+        let others = [
             "Windows Defender",
             "Microsoft Office 2016",
             "Windows 10 Mail Client",
-            "Windows Live Mail 2012",
-        ] {
+        ];
+        for other in others {
             assert_eq!(target(other), None, "{other}");
         }
     }

@@ -25,7 +25,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<(String, &'static str)> {
         return None;
     }
     if let Some((encoding, length)) = Encoding::for_bom(bytes) {
-        let body = bytes.get(length..).unwrap_or_default();
+        let body = bytes.get(length..).unwrap_or(&[]);
         return Some((whole(encoding, body), encoding.name()));
     }
     if let Some(encoding) = utf16_without_mark(bytes) {
@@ -43,9 +43,7 @@ fn whole(encoding: &'static Encoding, bytes: &[u8]) -> String {
 
 /// UTF-16 shows by its line ends and blanks: a zero byte beside every ASCII character.
 fn utf16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
-    let sample = bytes
-        .get(..bytes.len().min(SAMPLE_BYTES))
-        .unwrap_or_default();
+    let sample = bytes.get(..bytes.len().min(SAMPLE_BYTES)).unwrap_or(&[]);
     let zeros = |odd: usize| {
         let half = sample.iter().skip(odd).step_by(2);
         half.filter(|&&byte| byte == 0).count()
@@ -61,9 +59,7 @@ fn utf16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
 }
 
 fn code_page(bytes: &[u8]) -> (String, &'static str) {
-    let sample = bytes
-        .get(..bytes.len().min(SAMPLE_BYTES))
-        .unwrap_or_default();
+    let sample = bytes.get(..bytes.len().min(SAMPLE_BYTES)).unwrap_or(&[]);
     let mut best = (i64::MIN, "windows-1252");
     for name in ["windows-1252", "ibm850", "ibm437", "ibm866", "gbk"] {
         let score = plausible(&in_page(sample, name), name);

@@ -52,11 +52,23 @@ impl FromStr for Kb {
             .trim_start_matches(['K', 'k', 'B', 'b', 'Q', 'q']);
         let bare = bare.trim_start();
         let digits = bare.len() <= 8 && bare.bytes().all(|byte| byte.is_ascii_digit());
-        let number = if digits { bare.parse().ok() } else { None };
+        let number = if digits { bare.parsed() } else { None };
         number.and_then(Self::new).ok_or_else(|| ValueError {
             expected: "a KB number such as KB835732",
             found: text.chars().take(80).collect(),
         })
+    }
+}
+
+/// Text as a value, where what is no such value is simply none and the caller goes on without it.
+pub(crate) trait Parsed {
+    fn parsed<T: FromStr>(&self) -> Option<T>;
+}
+
+impl Parsed for str {
+    fn parsed<T: FromStr>(&self) -> Option<T> {
+        // ok: the caller sees that it is none, and the text that was none is of no use to it.
+        self.parse().ok()
     }
 }
 
@@ -80,7 +92,7 @@ pub(crate) fn kbs_in(text: &str) -> impl Iterator<Item = Kb> + '_ {
                 Some(b'Q') => here + 1,
                 _ => continue,
             };
-            let rest = bytes.get(start..).unwrap_or_default();
+            let rest = bytes.get(start..).unwrap_or(&[]);
             let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
             if !bounded || !(5..=8).contains(&digits) {
                 continue;
@@ -215,9 +227,7 @@ impl DayOrder {
 
 /// `a/b/yyyy` as three numbers; `yyyy-mm-dd` is not of this form.
 fn three(word: &str) -> Option<[u32; 3]> {
-    let mut parts = word
-        .split(['/', '-', '.'])
-        .map(|part| part.parse::<u32>().ok());
+    let mut parts = word.split(['/', '-', '.']).map(Parsed::parsed::<u32>);
     let all = [parts.next()??, parts.next()??, parts.next()??];
     (parts.next().is_none() && (1980..=2200).contains(&all[2])).then_some(all)
 }
@@ -238,7 +248,7 @@ pub(crate) fn stamp(text: &str, order: DayOrder) -> Option<Stamp> {
 
 fn date_word(word: &str, order: DayOrder) -> Option<Date> {
     if word.len() == 8 && word.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Date::from_number(word.parse().ok()?);
+        return Date::from_number(word.parsed()?);
     }
     if let Some([a, b, year]) = three(word) {
         let dotted = word.contains('.');
@@ -252,14 +262,12 @@ fn date_word(word: &str, order: DayOrder) -> Option<Date> {
             _ => None,
         };
     }
-    let mut parts = word
-        .split(['-', '/', '.'])
-        .map(|part| part.parse::<u32>().ok());
+    let mut parts = word.split(['-', '/', '.']).map(Parsed::parsed::<u32>);
     Date::new(parts.next()??, parts.next()??, parts.next()??)
 }
 
 fn clock_word(clock: &str, half: Option<&str>) -> Option<u32> {
-    let mut parts = clock.split([':', '.']).map(|part| part.parse::<u32>().ok());
+    let mut parts = clock.split([':', '.']).map(Parsed::parsed::<u32>);
     let (mut hour, minute) = (parts.next()??, parts.next()??);
     let second = parts.next().flatten().unwrap_or(0);
     match half {
@@ -283,7 +291,7 @@ impl FromStr for FileVersion {
             expected: "a file version such as 5.1.2600.134",
             found: text.chars().take(80).collect(),
         };
-        let word = text.trim().split([' ', '(']).next().unwrap_or_default();
+        let word = text.trim().split([' ', '(']).next().unwrap_or("");
         let mut numbers = [0; 4];
         let mut count = 0;
         for part in word.split('.') {
@@ -300,8 +308,8 @@ impl FromStr for FileVersion {
 
 impl fmt::Display for FileVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d] = self.0;
-        write!(f, "{a}.{b}.{c}.{d}")
+        let [major, minor, build, revision] = self.0;
+        write!(f, "{major}.{minor}.{build}.{revision}")
     }
 }
 

@@ -16,7 +16,7 @@ use crate::host::{FileSeen, Pending, Said, WindowsHost};
 use crate::product::{System, system_of};
 use crate::value::{FileVersion, Stamp};
 
-use super::{Bulletin, Floor};
+use super::{Bulletin, Floor, OsSpec};
 
 /// How far up the ladder there is evidence.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -85,100 +85,87 @@ struct Files {
 
 /// Judges one host by one bulletin.
 pub fn judge_bulletin(host: &WindowsHost, bulletin: &Bulletin) -> BulletinVerdict {
-    let verdict = |state, rung, evidence| BulletinVerdict {
+    let system = match assume_narrow(host) {
+        Ok(system) => system,
+        Err(why) => return undecided(Undecided::System, vec![why.to_owned()]),
+    };
+    let files = files(host, bulletin, system);
+    if let Some(os) = bulletin.including(system) {
+        return included(files, os, system);
+    }
+    if !bulletin.affected.iter().any(|os| os.matches(system)) {
+        return not_affected(bulletin, system);
+    }
+    let claims = claims(host, bulletin, system);
+    if !files.older.is_empty() {
+        return if claims.is_empty() {
+            verdict(BulletinState::Missing, Rung::Nothing, files.older)
+        } else {
+            let evidence = with(files.older, claims);
+            verdict(BulletinState::Contradicted, Rung::Nothing, evidence)
+        };
+    }
+    if !files.newer.is_empty() {
+        return running(host, bulletin, &files, claims);
+    }
+    if claims.is_empty() {
+        let why = "no file version, and the absence of keys and list entries proves nothing";
+        let evidence = with(vec![why.to_owned()], vec![unseen(&files)]);
+        return undecided(Undecided::NoFileVersion, evidence);
+    }
+    if let Some(why) = not_started(host, bulletin, None) {
+        let evidence = with(vec![why], claims);
+        return verdict(BulletinState::InstalledNotRunning, Rung::Listed, evidence);
+    }
+    let evidence = with(claims, vec![unseen(&files)]);
+    verdict(BulletinState::Proven, Rung::Listed, evidence)
+}
+
+fn verdict(state: BulletinState, rung: Rung, evidence: Vec<String>) -> BulletinVerdict {
+    BulletinVerdict {
         state,
         rung,
         evidence,
-    };
-    let system = match assume_narrow(host) {
-        Ok(system) => system,
-        Err(why) => {
-            return verdict(
-                BulletinState::Unknown(Undecided::System),
-                Rung::Nothing,
-                vec![why.to_owned()],
-            );
-        }
-    };
-    let files = files(host, bulletin, system);
-    let family = |os: &&super::OsSpec| os.is_family_of(system);
-    let included = bulletin.included.iter().filter(family);
-    if let Some(os) = included
-        .filter(|os| os.packs.is_some_and(|(low, _)| system.pack >= low))
-        .last()
-    {
-        let said = format!(
-            "{} includes it, and the host has service pack {}",
-            os.text, system.pack
-        );
-        if files.older.is_empty() {
-            return verdict(
-                BulletinState::Included,
-                Rung::Listed.max(files.rung()),
-                vec![said],
-            );
-        }
-        return verdict(
-            BulletinState::Contradicted,
-            Rung::Nothing,
-            with(files.older, vec![said]),
-        );
     }
-    if !bulletin.affected.iter().any(|os| os.matches(system)) {
-        let lowest = bulletin
-            .affected
-            .iter()
-            .filter(family)
-            .filter_map(|os| os.packs)
-            .map(|(low, _)| low)
-            .min();
-        if lowest.is_some_and(|lowest| system.pack < lowest) {
-            let why = format!(
-                "service pack {} is older than any of the bulletin: raise it first",
-                system.pack
-            );
-            return verdict(
-                BulletinState::Unknown(Undecided::OldServicePack),
-                Rung::Nothing,
-                vec![why],
-            );
-        }
-        let why = format!("{} names no such system", bulletin.id);
-        return verdict(BulletinState::NotApplicable, Rung::Nothing, vec![why]);
+}
+
+fn undecided(why: Undecided, evidence: Vec<String>) -> BulletinVerdict {
+    verdict(BulletinState::Unknown(why), Rung::Nothing, evidence)
+}
+
+/// The service pack brought it, unless a file says otherwise.
+fn included(files: Files, os: &OsSpec, system: System) -> BulletinVerdict {
+    let (name, pack) = (&os.text, system.pack);
+    let said = format!("{name} includes it, and the host has service pack {pack}");
+    if files.older.is_empty() {
+        let rung = Rung::Listed.max(files.rung());
+        return verdict(BulletinState::Included, rung, vec![said]);
     }
-    let claims = claims(host, bulletin, system);
-    match (
-        files.older.is_empty(),
-        files.newer.is_empty(),
-        claims.is_empty(),
-    ) {
-        (false, _, false) => verdict(
-            BulletinState::Contradicted,
-            Rung::Nothing,
-            with(files.older, claims),
-        ),
-        (false, _, true) => verdict(BulletinState::Missing, Rung::Nothing, files.older),
-        (true, false, _) => running(host, bulletin, &files, claims),
-        (true, true, false) => match not_started(host, bulletin, None) {
-            Some(why) => verdict(
-                BulletinState::InstalledNotRunning,
-                Rung::Listed,
-                with(vec![why], claims),
-            ),
-            None => verdict(
-                BulletinState::Proven,
-                Rung::Listed,
-                with(claims, vec![unseen(&files)]),
-            ),
-        },
-        (true, true, true) => {
-            let why = "no file version was given, and the absence of keys and list entries proves nothing";
-            verdict(
-                BulletinState::Unknown(Undecided::NoFileVersion),
-                Rung::Nothing,
-                with(vec![why.to_owned()], vec![unseen(&files)]),
-            )
-        }
+    let evidence = with(files.older, vec![said]);
+    verdict(BulletinState::Contradicted, Rung::Nothing, evidence)
+}
+
+/// Not listed as affected: another system, or a service pack that was no longer tested.
+fn not_affected(bulletin: &Bulletin, system: System) -> BulletinVerdict {
+    let family = bulletin
+        .affected
+        .iter()
+        .filter(|os| os.is_family_of(system));
+    let lowest = family.filter_map(|os| os.packs).map(|(low, _)| low).min();
+    if lowest.is_some_and(|lowest| system.pack < lowest) {
+        let pack = system.pack;
+        let why = format!("service pack {pack} is older than any of the bulletin: raise it first");
+        return undecided(Undecided::OldServicePack, vec![why]);
+    }
+    let why = format!("{} names no such system", bulletin.id);
+    verdict(BulletinState::NotApplicable, Rung::Nothing, vec![why])
+}
+
+impl Bulletin {
+    /// What includes the fix on this system, if its service pack does.
+    fn including(&self, system: System) -> Option<&OsSpec> {
+        let mut all = self.included.iter().filter(|os| os.is_family_of(system));
+        all.find(|os| os.packs.is_some_and(|(low, _)| system.pack >= low))
     }
 }
 
@@ -198,8 +185,7 @@ fn assume_narrow(host: &WindowsHost) -> Result<System, &'static str> {
         let name = host
             .os_name
             .as_ref()
-            .map(|said| said.value.to_lowercase())
-            .unwrap_or_default();
+            .map_or_else(String::new, |said| said.value.to_lowercase());
         if host.arch.is_some() || host.version.is_none() {
             return Err(why);
         }
@@ -286,10 +272,7 @@ fn same_key(named: &str, found: &str) -> bool {
 
 fn files(host: &WindowsHost, bulletin: &Bulletin, system: System) -> Files {
     let mut all = Files::default();
-    let included = bulletin
-        .included
-        .iter()
-        .any(|os| os.is_family_of(system) && os.packs.is_some_and(|(low, _)| system.pack >= low));
+    let included = bulletin.including(system).is_some();
     // Of a service pack that includes the fix there is no floor: the highest of its family is one.
     let mut mine: Vec<&Floor> = bulletin
         .floors
@@ -378,13 +361,13 @@ fn branch_of(version: FileVersion) -> Option<u8> {
     match (major, minor, build) {
         (5, 1, 2600) => Some(match revision {
             ..=999 => 0,
-            ..=1_999 => 1,
-            ..=4_999 => 2,
+            1_000..=1_999 => 1,
+            2_000..=4_999 => 2,
             _ => 3,
         }),
         (5, 2, 3790) => Some(match revision {
             ..=999 => 0,
-            ..=3_900 => 1,
+            1_000..=3_900 => 1,
             _ => 2,
         }),
         _ => None,

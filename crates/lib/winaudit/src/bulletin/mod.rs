@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::host::Arch;
 use crate::product::{Generation, System};
-use crate::value::{Date, FileVersion, Kb, kbs_in};
+use crate::value::{Date, FileVersion, Kb, Parsed, kbs_in};
 
 pub use judge::{BulletinState, BulletinVerdict, Rung, Undecided, judge_bulletin};
 
@@ -75,8 +75,11 @@ pub struct Bulletin {
     pub(crate) proof_keys: Vec<(OsSpec, String)>,
     pub(crate) floors: Vec<Floor>,
     /// Updates that supersede this one, and on which systems.
-    pub(crate) later: Vec<(String, Option<Kb>, Vec<OsSpec>)>,
+    pub(crate) later: Vec<Later>,
 }
+
+/// An update that supersedes this one, by its name and KB, and on which systems.
+type Later = (String, Option<Kb>, Vec<OsSpec>);
 
 /// The least version of a file, on some systems.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +153,7 @@ impl Bulletin {
             .map_err(|_| field("kb", "a KB number", &raw.kb))?;
         let published = raw.published.as_deref().and_then(|text| {
             let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-            Date::from_number(digits.parse().ok()?)
+            Date::from_number(digits.parsed()?)
         });
         let mut proof_keys = Vec::new();
         for (systems, path) in &raw.registry_proof {
@@ -199,6 +202,7 @@ impl Bulletin {
     /// Whether this bulletin supersedes another on the system of this host: MS04-011 supersedes
     /// MS03-007 on Windows 2000 and not on Windows XP. `None` when the system is not known.
     pub fn supersedes_on(&self, other: &str, host: &crate::WindowsHost) -> Option<bool> {
+        // ok: the answer is "not known", and why is told by `judge_bulletin`.
         let system = crate::product::system_of(host).ok()?;
         let systems = self.supersedes.get(other);
         Some(systems.is_some_and(|all| all.iter().any(|os| os.generation == system.generation)))
@@ -312,7 +316,7 @@ fn packs(lower: &str) -> Option<(u8, u8)> {
         .filter_map(|(at, _)| {
             let rest = lower.replace("service pack ", "sp");
             rest.get(at + 2..at + 3)
-                .and_then(|digit| digit.parse::<u8>().ok())
+                .and_then(super::value::Parsed::parsed::<u8>)
         })
         .collect::<Vec<u8>>()
         .into_iter();
@@ -325,7 +329,7 @@ fn packs(lower: &str) -> Option<(u8, u8)> {
 fn later(
     given: &BTreeMap<String, Vec<String>>,
     rest: &BTreeMap<String, Value>,
-) -> Result<Vec<(String, Option<Kb>, Vec<OsSpec>)>, BulletinError> {
+) -> Result<Vec<Later>, BulletinError> {
     let mut all = Vec::new();
     for (id, systems) in given {
         all.push((

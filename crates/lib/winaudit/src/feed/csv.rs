@@ -64,7 +64,7 @@ pub(crate) fn read(into: &mut FeedBuilder, text: &[u8]) -> Result<(), FeedError>
             (_, Ok(count)) if count > widest => {
                 let field = |column: usize| {
                     let place = order.get(column).copied().unwrap_or(0);
-                    fields.get(place).copied().unwrap_or_default()
+                    fields.get(place).copied().unwrap_or(&[])
                 };
                 let raw = Raw {
                     date: field(0),
@@ -123,7 +123,7 @@ impl<'a> Lines<'a> {
     }
 
     fn skip_line(&mut self) {
-        let rest = self.text.get(self.at..).unwrap_or_default();
+        let rest = self.text.get(self.at..).unwrap_or(&[]);
         self.at += memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
         self.line += 1;
     }
@@ -131,10 +131,10 @@ impl<'a> Lines<'a> {
     /// One field without its quotes, and whether the record ends behind it. Doubled quotes stay
     /// doubled: no column that is compared has one.
     fn field(&mut self) -> Result<(&'a [u8], bool), Reject> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
+        let rest = self.text.get(self.at..).unwrap_or(&[]);
         if rest.first() != Some(&b'"') {
             let end = memchr2(b',', b'\n', rest).unwrap_or(rest.len());
-            let field = rest.get(..end).unwrap_or_default();
+            let field = rest.get(..end).unwrap_or(&[]);
             let ended = rest.get(end) != Some(&b',');
             self.at += end + 1;
             self.line += usize::from(ended);
@@ -142,20 +142,20 @@ impl<'a> Lines<'a> {
         }
         let mut end = 1;
         loop {
-            let tail = rest.get(end..).unwrap_or_default();
+            let tail = rest.get(end..).unwrap_or(&[]);
             end += memchr(b'"', tail).ok_or(Reject::OpenQuote)?;
             if rest.get(end + 1) != Some(&b'"') {
                 break;
             }
             end += 2;
         }
-        let field = rest.get(1..end).unwrap_or_default();
+        let field = rest.get(1..end).unwrap_or(&[]);
         if field.len() > MAX_FIELD_BYTES {
             return Err(Reject::FieldTooLong);
         }
         self.line += memchr::memchr_iter(b'\n', field).count();
         self.at += end + 1;
-        match self.text.get(self.at..).unwrap_or_default() {
+        match self.text.get(self.at..).unwrap_or(&[]) {
             [b',', ..] => {
                 self.at += 1;
                 Ok((field, false))

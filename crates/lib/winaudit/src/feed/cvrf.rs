@@ -4,6 +4,7 @@
 //! Read as a stream. A document type is refused, so no entity but XML's five can be named; depth and
 //! counts have limits.
 
+use crate::value::Parsed;
 use std::collections::BTreeMap;
 
 use quick_xml::Reader;
@@ -105,7 +106,9 @@ impl State {
             found.map(|attribute| attribute.value.into_owned())
         };
         match name.as_str() {
-            "FullProductName" => self.product_id = attribute("ProductID").unwrap_or_default(),
+            "FullProductName" => {
+                self.product_id = attribute("ProductID").unwrap_or_else(String::new);
+            }
             "Vulnerability" => self.now = Vulnerability::default(),
             "Remediation" => self.now.fixes.push(Fix {
                 vendor: attribute("Type").is_some_and(|kind| kind == "Vendor Fix"),
@@ -113,7 +116,7 @@ impl State {
             }),
             "Note" => self.note_is_tag = attribute("Type").is_some_and(|kind| kind == "Tag"),
             "Threat" => {
-                self.threat_is_impact = attribute("Type").is_some_and(|kind| kind == "Impact")
+                self.threat_is_impact = attribute("Type").is_some_and(|kind| kind == "Impact");
             }
             _ => {}
         }
@@ -155,7 +158,7 @@ impl State {
             ("RestartRequired", Some(fix)) => fix.restart = text,
             ("Date", Some(fix)) => fix.date = text,
             ("ProductID", Some(fix)) if fix.products.len() < MAX_PRODUCTS => {
-                fix.products.push(text)
+                fix.products.push(text);
             }
             ("Vulnerability", _) => {
                 self.seen = true;
@@ -202,7 +205,7 @@ impl State {
                     product.as_bytes(),
                     Extra {
                         sub_type: fix.sub_type.clone(),
-                        fixed_build: fix.build.parse().ok(),
+                        fixed_build: fix.build.parsed(),
                         restart: match fix.restart.as_str() {
                             "Yes" => Some(true),
                             "No" => Some(false),

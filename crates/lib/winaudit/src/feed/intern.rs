@@ -42,6 +42,7 @@ impl Interner {
             Ok(id) => return Some(id),
             Err(place) => place,
         };
+        // ok: beyond 4 GiB there is no number, and the feed is refused as too large.
         let id = u32::try_from(self.ends.len()).ok()?;
         let end = u32::try_from(self.bytes.len() + text.len()).ok()?;
         self.bytes.push_str(text);
@@ -63,7 +64,7 @@ impl Interner {
         let start = at.checked_sub(1).and_then(|before| self.ends.get(before));
         let start = start.map_or(0, |&start| start as usize);
         let end = self.ends.get(at).map_or(start, |&end| end as usize);
-        self.bytes.get(start..end).unwrap_or_default()
+        self.bytes.get(start..end).unwrap_or("")
     }
 
     /// The number of `text`, or the free place where it would go.

@@ -11,7 +11,8 @@ mod intern;
 
 use std::collections::BTreeMap;
 
-use crate::value::{Date, FileVersion, Kb};
+use crate::product::{App, System, target};
+use crate::value::{Date, FileVersion, Kb, Parsed};
 use intern::{Id, Interner};
 
 /// Most rows of a feed; the newest public one has 608,740.
@@ -122,8 +123,8 @@ pub struct Feed {
     texts: Interner,
     /// In order of product, KB, date.
     rows: Vec<Row>,
-    /// Product, and its first and last row + 1, in order of the product's name.
-    products: Vec<(Id, usize, usize)>,
+    /// In order of their names.
+    products: Vec<Product>,
     /// Every KB of the feed, named as a fix or as superseded, in order.
     known: Vec<u32>,
     /// CVEs whose fix is a servicing stack on some product, in order.
@@ -132,6 +133,16 @@ pub struct Feed {
     span: Option<Span>,
     /// What was read and what was not.
     pub counts: Counts,
+}
+
+/// A product and its rows.
+#[derive(Debug)]
+struct Product {
+    name: Id,
+    from: usize,
+    to: usize,
+    /// What its name says it is, taken apart once for all hosts.
+    target: Option<(App, System)>,
 }
 
 /// What was read and what was not.
@@ -205,13 +216,18 @@ impl FeedBuilder {
             ..
         } = self;
         rows.sort_unstable_by_key(|row| (row.product, row.kb, row.date, row.cve, row.component));
-        let mut products: Vec<(Id, usize, usize)> = Vec::new();
+        let mut products: Vec<Product> = Vec::new();
         let mut known: Vec<u32> = Vec::new();
         let mut lists: Vec<Id> = Vec::new();
         for (at, row) in rows.iter().enumerate() {
             match products.last_mut() {
-                Some((product, _, end)) if *product == row.product => *end = at + 1,
-                _ => products.push((row.product, at, at + 1)),
+                Some(product) if product.name == row.product => product.to = at + 1,
+                _ => products.push(Product {
+                    name: row.product,
+                    from: at,
+                    to: at + 1,
+                    target: target(texts.text(row.product)),
+                }),
             }
             if known.last() != Some(&row.kb) {
                 known.push(row.kb);
@@ -230,7 +246,7 @@ impl FeedBuilder {
         known.sort_unstable();
         known.dedup();
         let stack_cves = stack_cves(&texts, &rows);
-        products.sort_by(|a, b| texts.text(a.0).cmp(texts.text(b.0)));
+        products.sort_by(|a, b| texts.text(a.name).cmp(texts.text(b.name)));
         let dates = || rows.iter().filter_map(|row| Date::from_number(row.date));
         let span = dates().min().zip(dates().max());
         let counts = Counts {
@@ -327,7 +343,7 @@ impl Feed {
     pub fn products(&self) -> impl Iterator<Item = &str> {
         self.products
             .iter()
-            .map(|&(product, ..)| self.texts.text(product))
+            .map(|product| self.texts.text(product.name))
     }
 
     /// Whether the fix of this CVE ships as a servicing stack on some product.
@@ -335,11 +351,23 @@ impl Feed {
         self.stack_cves.binary_search(&cve).is_ok()
     }
 
+    /// Name and rows of each product.
     pub(crate) fn product_rows(&self) -> impl Iterator<Item = (&str, &[Row])> {
-        self.products.iter().map(|&(product, from, to)| {
-            let rows = self.rows.get(from..to).unwrap_or_default();
-            (self.texts.text(product), rows)
+        self.products.iter().map(|product| self.rows_of(product))
+    }
+
+    /// Name, application and rows of each product of this system.
+    pub(crate) fn products_on(&self, system: System) -> impl Iterator<Item = (&str, &App, &[Row])> {
+        self.products.iter().filter_map(move |product| {
+            let (app, of) = product.target.as_ref()?;
+            let (name, rows) = self.rows_of(product);
+            (*of == system).then_some((name, app, rows))
         })
+    }
+
+    fn rows_of(&self, product: &Product) -> (&str, &[Row]) {
+        let rows = self.rows.get(product.from..product.to).unwrap_or(&[]);
+        (self.texts.text(product.name), rows)
     }
 
     pub(crate) fn text(&self, id: Id) -> &str {
@@ -378,7 +406,7 @@ pub(crate) fn superseded(list: &str) -> impl Iterator<Item = u32> + '_ {
     list.split([';', ',']).filter_map(|word| {
         let word = word.trim();
         let bare = word.strip_prefix("KB").unwrap_or(word);
-        bare.parse().ok().filter(|&kb| Kb::new(kb).is_some())
+        bare.parsed().filter(|&kb| Kb::new(kb).is_some())
     })
 }
 

@@ -3,7 +3,7 @@
 //! that failed stands under `[errors]` instead. A bundle that was cut says so by its end.
 
 use crate::host::{Arch, Fact, FileSeen, List, Pending};
-use crate::value::{DayOrder, stamp};
+use crate::value::{DayOrder, Kb, Parsed, stamp};
 
 /// The first words of a bundle; the number is the version of its form.
 pub(crate) const MARK: &str = "winaudit-bundle";
@@ -12,13 +12,14 @@ const VERSION: &str = "1";
 
 pub(crate) fn read(text: &str) -> Result<Vec<Fact>, &'static str> {
     let mut lines = text.lines().map(str::trim_end);
-    let first = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    let first = lines.find(|line| !line.is_empty()).unwrap_or("");
     if first.trim_start_matches(MARK).trim() != VERSION {
         return Err("the form 1 of bundles");
     }
     let mut section = "";
     let mut facts = Vec::new();
     let mut hotfixes: Option<u32> = None;
+    let mut unnamed = 0;
     let (mut count, mut whole) = (0_usize, false);
     for line in lines.take(super::MAX_LINES) {
         if let Some(name) = line
@@ -46,9 +47,10 @@ pub(crate) fn read(text: &str) -> Result<Vec<Fact>, &'static str> {
         }
         count += 1;
         let columns: Vec<&str> = line.split('\t').map(str::trim).collect();
-        let column = |at: usize| columns.get(at).copied().unwrap_or_default();
+        let column = |at: usize| columns.get(at).copied().unwrap_or("");
         if section == "hotfixes" {
             hotfixes = hotfixes.map(|shown| shown + 1);
+            unnamed += u32::from(column(0).parse::<Kb>().is_err());
         }
         line_of(section, &column, &mut facts);
     }
@@ -62,7 +64,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Fact>, &'static str> {
         facts.push(Fact::List(List {
             stated,
             shown,
-            unnamed: 0,
+            unnamed,
         }));
     }
     Ok(facts)
@@ -72,14 +74,14 @@ fn line_of<'a>(section: &str, column: &dyn Fn(usize) -> &'a str, facts: &mut Vec
     let when = |text: &str| stamp(text, DayOrder::Unknown);
     match section {
         "host" => host(column(0), column(1), facts),
-        "hotfixes" => facts.extend(column(0).parse().ok().map(|kb| Fact::Hotfix {
+        "hotfixes" => facts.extend(column(0).parsed().map(|kb| Fact::Hotfix {
             kb,
             on: when(column(1)),
             security: Some(column(2).contains("Security")),
         })),
         "files" => facts.push(Fact::File(FileSeen {
             path: column(0).to_owned(),
-            version: column(1).parse().ok(),
+            version: column(1).parsed(),
             modified: when(column(2)),
         })),
         "windowsupdate" => match column(0) {
@@ -88,7 +90,7 @@ fn line_of<'a>(section: &str, column: &dyn Fn(usize) -> &'a str, facts: &mut Vec
                 "Windows Update gave no answer: {}",
                 column(1)
             ))),
-            _ => facts.extend(column(1).parse().ok().map(|kb| Fact::Offered {
+            _ => facts.extend(column(1).parsed().map(|kb| Fact::Offered {
                 kb,
                 title: column(2).to_owned(),
             })),
@@ -110,7 +112,7 @@ fn line_of<'a>(section: &str, column: &dyn Fn(usize) -> &'a str, facts: &mut Vec
             };
             facts.push(Fact::Pending(why, column(1).to_owned()));
         }
-        "msi" => facts.extend(column(0).parse().ok().map(|kb| Fact::MsiPatch {
+        "msi" => facts.extend(column(0).parsed().map(|kb| Fact::MsiPatch {
             kb,
             name: column(1).to_owned(),
         })),
@@ -118,7 +120,7 @@ fn line_of<'a>(section: &str, column: &dyn Fn(usize) -> &'a str, facts: &mut Vec
             name: column(0).to_owned(),
             version: column(1).to_owned(),
         }),
-        "updatekeys" => facts.extend(column(0).parse().ok().map(|kb| Fact::UpdateKey {
+        "updatekeys" => facts.extend(column(0).parsed().map(|kb| Fact::UpdateKey {
             kb,
             path: column(1).to_owned(),
         })),
@@ -150,13 +152,15 @@ fn host(key: &str, value: &str, facts: &mut Vec<Fact>) {
         "taken" => facts.extend(when().map(Fact::Taken)),
         "os" => facts.push(Fact::OsName(value.to_owned())),
         "version" => {
-            let mut parts = value.split('.').filter_map(|part| part.parse().ok());
+            let mut parts = value
+                .split('.')
+                .filter_map(super::super::value::Parsed::parsed);
             if let (Some(a), Some(b), Some(c)) = (parts.next(), parts.next(), parts.next()) {
                 facts.push(Fact::Version([a, b, c]));
             }
         }
-        "ubr" => facts.extend(value.parse().ok().map(Fact::Ubr)),
-        "servicepack" => facts.extend(value.parse().ok().map(Fact::ServicePack)),
+        "ubr" => facts.extend(value.parsed().map(Fact::Ubr)),
+        "servicepack" => facts.extend(value.parsed().map(Fact::ServicePack)),
         "arch" => facts.extend(match value {
             "AMD64" => Some(Fact::Arch(Arch::X64)),
             "x86" => Some(Fact::Arch(Arch::X86)),
@@ -172,7 +176,7 @@ fn host(key: &str, value: &str, facts: &mut Vec<Fact>) {
             value
                 .split('.')
                 .next()
-                .and_then(|major| major.parse().ok())
+                .and_then(super::super::value::Parsed::parsed)
                 .map(Fact::Ie),
         ),
         _ => {}

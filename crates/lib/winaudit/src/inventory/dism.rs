@@ -19,7 +19,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Fact>, &'static str> {
                 .trim_start_matches(['|', ' ', '"', ','])
                 .split(['|', '"', ','])
                 .next();
-            packages.push((identity, state.unwrap_or_default().trim().to_owned()));
+            packages.push((identity, state.unwrap_or("").trim().to_owned()));
         } else if let (Some((_, value)), Some((_, state))) =
             (line.split_once(':'), packages.last_mut())
         {
@@ -32,9 +32,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Fact>, &'static str> {
     let foundation = packages
         .iter()
         .find(|(name, _)| name.contains("Foundation"));
-    let installed = foundation
-        .map(|(_, state)| state.clone())
-        .unwrap_or_default();
+    let installed = foundation.map_or_else(String::new, |(_, state)| state.clone());
     let present =
         |state: &str| PRESENT.contains(&state) || (!state.is_empty() && state == installed);
     if !packages.iter().any(|(_, state)| present(state)) {

@@ -2,7 +2,7 @@
 //! the revision of the build, without which a cumulative update can be named and not proven.
 
 use crate::host::{Arch, Fact, List};
-use crate::value::{DayOrder, kbs_in, stamp};
+use crate::value::{DayOrder, Parsed, kbs_in, stamp};
 
 pub(crate) fn read(text: &str) -> Result<Vec<Fact>, &'static str> {
     let mut facts = Vec::new();
@@ -54,13 +54,15 @@ fn pair(key: &str, value: &str, text: &str, facts: &mut Vec<Fact>) {
         "CsName" | "CsDNSHostName" => facts.push(Fact::Name(value.to_owned())),
         "OsName" => facts.push(Fact::OsName(value.to_owned())),
         "OsVersion" => {
-            let mut parts = value.split('.').filter_map(|part| part.parse().ok());
+            let mut parts = value
+                .split('.')
+                .filter_map(super::super::value::Parsed::parsed);
             if let (Some(a), Some(b), Some(c)) = (parts.next(), parts.next(), parts.next()) {
                 facts.push(Fact::Version([a, b, c]));
             }
         }
-        "WindowsUBR" | "OsUBR" => facts.extend(value.parse().ok().map(Fact::Ubr)),
-        "OsServicePackMajorVersion" => facts.extend(value.parse().ok().map(Fact::ServicePack)),
+        "WindowsUBR" | "OsUBR" => facts.extend(value.parsed().map(Fact::Ubr)),
+        "OsServicePackMajorVersion" => facts.extend(value.parsed().map(Fact::ServicePack)),
         "WindowsInstallationType" => facts.push(Fact::Installation(value.to_owned())),
         "WindowsEditionId" => facts.push(Fact::Edition(value.to_owned())),
         "OSDisplayVersion" | "WindowsVersion" => facts.push(Fact::Release(value.to_owned())),

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::host::{Fact, Source, SourceId, WindowsHost};
 use crate::text;
-use crate::value::kbs_in;
+use crate::value::{Parsed, kbs_in};
 
 /// Most files of one host.
 pub const MAX_SOURCES: usize = 1_000;
@@ -129,7 +129,7 @@ impl WindowsHost {
 fn parse(kind: Kind, text: &str) -> Result<Vec<Fact>, InventoryError> {
     let parsed = match kind {
         Kind::Systeminfo => systeminfo::read(text),
-        Kind::Qfe => qfe::read(text),
+        Kind::Qfe => Ok(qfe::read(text)),
         Kind::ComputerInfo => keyed::read(text),
         Kind::Registry => registry::read(text),
         Kind::Dism => dism::read(text),
@@ -172,7 +172,7 @@ fn recognise(text: &str) -> Result<Kind, InventoryError> {
 
 fn contains_ignoring_case(text: &str, mark: &str) -> bool {
     let (bytes, mark) = (text.as_bytes(), mark.as_bytes());
-    let first = mark.first().copied().unwrap_or_default();
+    let first = mark.first().copied().unwrap_or(0);
     let (low, up) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
     memchr::memchr2_iter(low, up, bytes).any(|at| {
         let there = bytes.get(at..at + mark.len());
@@ -192,7 +192,7 @@ fn is_updates(text: &str) -> bool {
 
 fn offered(line: &str) -> Option<Fact> {
     let (head, title) = line.split_once(':')?;
-    let kb = head.trim().parse().ok()?;
+    let kb = head.trim().parsed()?;
     let named = head.trim_start().starts_with(['K', 'k']);
     named.then(|| Fact::Offered {
         kb,
@@ -233,7 +233,7 @@ pub(crate) fn rollup_revision(package: &str) -> Option<u32> {
         .strip_prefix("Package_for_RollupFix~")?
         .rsplit('~')
         .next()?;
-    version.split('.').nth(1)?.parse().ok()
+    version.split('.').nth(1)?.parsed()
 }
 
 /// The KB of a `Package_for_KB4487017~…`; parts of packages (`Package_1_for_KB…`) are none.

@@ -5,7 +5,7 @@
 use crate::host::{Fact, List};
 use crate::value::{DayOrder, Stamp, kbs_in, stamp};
 
-pub(crate) fn read(text: &str) -> Result<Vec<Fact>, &'static str> {
+pub(crate) fn read(text: &str) -> Vec<Fact> {
     // Without a hint, WMI writes month first; Get-HotFix writes as the user does.
     let order = match DayOrder::of(text) {
         DayOrder::Unknown if !text.contains("PSComputerName") => DayOrder::MonthFirst,
@@ -25,7 +25,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Fact>, &'static str> {
         rows(text, order, &mut list, &mut facts);
     }
     facts.push(Fact::List(list));
-    Ok(facts)
+    facts
 }
 
 /// `=` of `wmic qfe list`, `:` of `Get-HotFix | Format-List`; none for tables.
@@ -79,7 +79,7 @@ fn rows(text: &str, order: DayOrder, list: &mut List, facts: &mut Vec<Fact>) {
     let header = lines
         .by_ref()
         .find(|line| line.contains("HotFixID"))
-        .unwrap_or_default();
+        .unwrap_or("");
     let separator = [',', ';', '\t']
         .into_iter()
         .find(|&mark| header.contains(mark));
@@ -149,8 +149,8 @@ fn tagged(text: &str, order: DayOrder, list: &mut List, facts: &mut Vec<Fact>) {
         if !is_id(word) {
             continue;
         }
-        let rest = words.get(at..).unwrap_or_default();
-        let rest = rest.split(|word| is_id(word)).next().unwrap_or_default();
+        let rest = words.get(at..).unwrap_or(&[]);
+        let rest = rest.split(|word| is_id(word)).next().unwrap_or(&[]);
         entry(
             word,
             rest.iter().find_map(|word| stamp(word, order)),
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str) {
-        let facts = read(text).unwrap();
+        let facts = read(text);
         let found = facts.iter().find_map(|fact| match fact {
             Fact::Hotfix { kb, on, .. } => Some((kb.number(), on.map(|on| on.to_string()))),
             _ => None,
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn an_entry_without_a_name_is_counted() {
-        let facts = read("HotFixID   Installed\nFile 1     x\nQ147222    x\n").unwrap();
+        let facts = read("HotFixID   Installed\nFile 1     x\nQ147222    x\n");
         let list = List {
             stated: None,
             shown: 2,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::host::{Arch, Fact, List, NetVersion, Pending};
-use crate::value::kbs_in;
+use crate::value::{Parsed, kbs_in};
 
 /// States of a servicing package that mean it is there: installed, permanent, or superseded by a
 /// newer one that is there.
@@ -105,14 +105,13 @@ fn pair(line: &str) -> Option<(String, Value)> {
     let value = if rest.starts_with('"') {
         Value::Text(quoted(rest)?.0)
     } else if let Some(hex) = rest.strip_prefix("dword:") {
+        // ok: a line that is no number is no value.
         Value::Number(u32::from_str_radix(hex.trim(), 16).ok()?)
     } else {
         let bytes = rest.split_once(':')?.1.split(',');
-        Value::Other(
-            bytes
-                .filter_map(|byte| u8::from_str_radix(byte.trim(), 16).ok())
-                .collect(),
-        )
+        // ok: what is no byte is left out; only names are read from these.
+        let byte = |byte: &str| u8::from_str_radix(byte.trim(), 16).ok();
+        Value::Other(bytes.filter_map(byte).collect())
     };
     Some((name, value))
 }
@@ -142,7 +141,7 @@ fn text<'a>(values: &'a Values, name: &str) -> Option<&'a str> {
 fn number(values: &Values, name: &str) -> Option<u32> {
     match values.get(name)? {
         Value::Number(number) => Some(*number),
-        Value::Text(text) => text.parse().ok(),
+        Value::Text(text) => text.parsed(),
         Value::Other(_) => None,
     }
 }
@@ -151,7 +150,7 @@ fn current_version(values: &Values, facts: &mut Vec<Fact>) {
     let build = number(values, "currentbuild").or_else(|| number(values, "currentbuildnumber"));
     let dotted = text(values, "currentversion").and_then(|version| {
         let (major, minor) = version.split_once('.')?;
-        Some((major.parse().ok()?, minor.parse().ok()?))
+        Some((major.parsed()?, minor.parsed()?))
     });
     // Since Windows 10 the dotted version says 6.3 and the two numbers beside it the truth.
     let major = number(values, "currentmajorversionnumber")
@@ -167,7 +166,7 @@ fn current_version(values: &Values, facts: &mut Vec<Fact>) {
     let release = text(values, "displayversion").or_else(|| text(values, "releaseid"));
     facts.extend(release.map(|release| Fact::Release(release.to_owned())));
     if build.is_some() {
-        let pack = text(values, "csdversion").unwrap_or_default();
+        let pack = text(values, "csdversion").unwrap_or("");
         let digits: String = pack.chars().filter(char::is_ascii_digit).take(2).collect();
         facts.push(Fact::ServicePack(digits.parse().unwrap_or(0)));
     }
@@ -232,9 +231,7 @@ fn uninstall(values: &Values, facts: &mut Vec<Fact>) {
         });
         return;
     }
-    let version = text(values, "displayversion")
-        .unwrap_or_default()
-        .to_owned();
+    let version = text(values, "displayversion").unwrap_or("").to_owned();
     facts.push(Fact::Program {
         name: name.to_owned(),
         version,
@@ -280,7 +277,7 @@ fn other(path: &str, values: &Values, facts: &mut Vec<Fact>) {
         facts.extend((number(values, "install") == Some(1)).then_some(Fact::Net([3, 5, 1])));
     } else if path.ends_with("\\microsoft\\internet explorer") {
         let version = text(values, "svcversion").or_else(|| text(values, "version"));
-        let major = version.and_then(|version| version.split('.').next()?.parse().ok());
+        let major = version.and_then(|version| version.split('.').next()?.parsed());
         facts.extend(major.map(Fact::Ie));
     }
 }

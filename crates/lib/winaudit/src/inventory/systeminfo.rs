@@ -72,20 +72,24 @@ fn os_version(value: &str) -> Option<([u32; 3], u8)> {
     let start = value.find(|c: char| c.is_ascii_digit())?;
     let rest = value.get(start..)?;
     let word = rest.split_whitespace().next()?;
-    let mut parts = word.split('.').map(|part| part.parse::<u32>().ok());
+    let mut parts = word
+        .split('.')
+        .map(super::super::value::Parsed::parsed::<u32>);
     let version = [parts.next()??, parts.next()??, parts.next()??];
     let [major, _, build] = version;
     if parts.next().is_some() || !(3..=15).contains(&major) || build < 1_000 {
         return None;
     }
     let numbers = rest.get(word.len()..)?.split(|c: char| !c.is_ascii_digit());
-    let numbers: Vec<u32> = numbers.filter_map(|number| number.parse().ok()).collect();
+    let numbers: Vec<u32> = numbers
+        .filter_map(super::super::value::Parsed::parsed)
+        .collect();
     // The build stands again at the end; what lies between is the service pack.
     numbers.contains(&build).then_some(())?;
     let pack = numbers.iter().find(|&&number| (1..=6).contains(&number));
     Some((
         version,
-        pack.and_then(|&pack| u8::try_from(pack).ok()).unwrap_or(0),
+        pack.map_or(0, |&pack| u8::try_from(pack).unwrap_or(0)),
     ))
 }
 
@@ -132,8 +136,8 @@ fn sections(text: &str) -> Vec<Section<'_>> {
                 depth = indent;
             }
             match entry {
-                Some(entry) if indent <= depth => section.entries.push(entry),
-                None if indent <= depth => section.torn = true,
+                "" if indent <= depth => section.torn = true,
+                entry if indent <= depth => section.entries.push(entry),
                 _ => {}
             }
         }
@@ -141,8 +145,8 @@ fn sections(text: &str) -> Vec<Section<'_>> {
     all
 }
 
-/// `[01]: text`, or a torn `[246]`; `None` for other lines.
-fn entry(body: &str) -> Option<Option<&str>> {
+/// `[01]: text`; empty for a torn `[246]`; `None` for other lines.
+fn entry(body: &str) -> Option<&str> {
     let (number, rest) = body
         .strip_prefix('[')?
         .split_once(']')
@@ -152,13 +156,13 @@ fn entry(body: &str) -> Option<Option<&str>> {
         return None;
     }
     let rest = rest.trim_start().strip_prefix([':', '：']);
-    Some(rest.map(str::trim).filter(|entry| !entry.is_empty()))
+    Some(rest.map_or("", str::trim))
 }
 
 /// The section of hotfixes: the one whose entries name a KB; else, by order, the one before the
 /// last numbered section, which is the network cards.
 fn hotfixes(sections: &[Section<'_>], at: usize, facts: &mut Vec<Fact>) {
-    let after = sections.get(at..).unwrap_or_default();
+    let after = sections.get(at..).unwrap_or(&[]);
     let named = |section: &&Section<'_>| {
         section
             .entries
@@ -182,10 +186,8 @@ fn hotfixes(sections: &[Section<'_>], at: usize, facts: &mut Vec<Fact>) {
         facts.push(Fact::Note("systeminfo shows no list of hotfixes".into()));
         return;
     };
-    let digits = section.value.split(|c: char| !c.is_ascii_digit());
-    let stated = digits
-        .filter_map(|number| number.parse::<u32>().ok())
-        .next();
+    let mut digits = section.value.split(|c: char| !c.is_ascii_digit());
+    let stated = digits.find_map(super::super::value::Parsed::parsed::<u32>);
     let shown = u32::try_from(section.entries.len()).unwrap_or(u32::MAX);
     let mut unnamed = 0;
     for entry in &section.entries {
@@ -216,7 +218,7 @@ fn first_kb(entry: &str) -> Option<Kb> {
 
 /// Install date and start follow the product id; on XP the second is an uptime and no date.
 fn boot(text: &str, sections: &[Section<'_>], at: usize, facts: &mut Vec<Fact>) {
-    let after = sections.get(at..).unwrap_or_default();
+    let after = sections.get(at..).unwrap_or(&[]);
     let id = after.iter().position(|section| {
         let mut parts = section.value.split('-').map(str::len);
         parts.next() == Some(5) && (3..=4).contains(&parts.count())

@@ -2,7 +2,7 @@
 //! many relatives write it: the proof that outweighs any list of KBs.
 
 use crate::host::{Fact, FileSeen};
-use crate::value::{DayOrder, stamp};
+use crate::value::{DayOrder, Parsed, stamp};
 
 /// Headings that name the place of a file.
 const PATHS: [&str; 6] = ["fullname", "path", "filepath", "filename", "file", "name"];
@@ -68,7 +68,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Fact>, &'static str> {
         match (field(columns.path), field(columns.version)) {
             (Some(path), Some(version)) if !path.is_empty() => facts.push(Fact::File(FileSeen {
                 path: path.to_owned(),
-                version: version.parse().ok(),
+                version: version.parsed(),
                 modified: columns
                     .modified
                     .and_then(field)

@@ -123,76 +123,10 @@ fn take(all: &mut BTreeMap<u32, Patch>, feed: &Feed, row: &Row) {
 }
 
 fn judge(host: &WindowsHost, feed: &Feed, all: &BTreeMap<u32, Patch>) -> Vec<ReportRow> {
-    let empty = BTreeMap::new();
-    let patches = host.msi_patches.as_ref().unwrap_or(&empty);
-    let mut there: BTreeMap<(u32, u32), u32> = BTreeMap::new();
-    let mut open: Vec<(u32, u32, u32)> = Vec::new();
-    for kb in patches.keys().map(|kb| kb.number()) {
-        let products = all
-            .get(&kb)
-            .into_iter()
-            .flat_map(|patch| patch.products.keys());
-        open.extend(products.map(|&product| (product, kb, kb)));
-    }
-    while let Some((product, kb, by)) = open.pop() {
-        if there.insert((product, kb), by).is_some() {
-            continue;
-        }
-        let edges = all.get(&kb).and_then(|patch| patch.products.get(&product));
-        open.extend(
-            edges
-                .into_iter()
-                .flatten()
-                .map(|&below| (product, below, by)),
-        );
-    }
-    let above = |kb: u32, product: u32| {
-        let mut by = all.iter().filter(|(_, patch)| {
-            patch
-                .products
-                .get(&product)
-                .is_some_and(|edges| edges.contains(&kb))
-        });
-        by.next_back().map(|(&kb, _)| kb)
-    };
-    let mut rows = Vec::new();
-    for (&kb, patch) in all {
-        let by = patch
-            .products
-            .keys()
-            .map(|&product| there.get(&(product, kb)).copied());
-        let newer = patch
-            .products
-            .keys()
-            .filter_map(|&product| above(kb, product))
-            .max();
-        // 32-bit and 64-bit are two products of the feed and one on the host: either is enough.
-        let (judgement, evidence) = match (by.flatten().next(), newer) {
-            _ if host
-                .offered
-                .as_ref()
-                .is_some_and(|all| all.contains_key(&Kb(kb))) =>
-            {
-                (Judgement::Missing, "Windows Update offers it".into())
-            }
-            (Some(by), _) if by == kb => (
-                Judgement::Proven,
-                "among the patches of Windows Installer".into(),
-            ),
-            (Some(by), _) => (Judgement::Proven, format!("superseded by the patch KB{by}")),
-            (None, Some(by)) => {
-                let basis = Basis::Superseded;
-                (
-                    Judgement::Alternative { by: Kb(by), basis },
-                    format!("KB{by} supersedes it"),
-                )
-            }
-            (None, None) => (
-                Judgement::Missing,
-                "not among the patches of Windows Installer".into(),
-            ),
-        };
-        rows.push(ReportRow {
+    let there = there(host, all);
+    let row = |(&kb, patch): (&u32, &Patch)| {
+        let (judgement, evidence) = one(host, all, &there, kb, patch);
+        ReportRow {
             subject: Subject::Update(Kb(kb)),
             judgement,
             evidence,
@@ -202,7 +136,62 @@ fn judge(host: &WindowsHost, feed: &Feed, all: &BTreeMap<u32, Patch>) -> Vec<Rep
             restart: None,
             line: Line::Single,
             cve_ids: patch.cves.iter().copied().collect(),
-        });
+        }
+    };
+    all.iter().map(row).collect()
+}
+
+/// Product and KB that are there, and by which patch; a walk over a set, so cycles end.
+fn there(host: &WindowsHost, all: &BTreeMap<u32, Patch>) -> BTreeMap<(u32, u32), u32> {
+    let mut there = BTreeMap::new();
+    let mut open: Vec<(u32, u32, u32)> = Vec::new();
+    for kb in host.msi_patches.iter().flatten().map(|(kb, _)| kb.number()) {
+        let patch = all.get(&kb).into_iter();
+        let products = patch.flat_map(|patch| patch.products.keys());
+        open.extend(products.map(|&product| (product, kb, kb)));
     }
-    rows
+    while let Some((product, kb, by)) = open.pop() {
+        if there.insert((product, kb), by).is_none() {
+            let edges = all.get(&kb).and_then(|patch| patch.products.get(&product));
+            let below = edges.into_iter().flatten();
+            open.extend(below.map(|&below| (product, below, by)));
+        }
+    }
+    there
+}
+
+fn one(
+    host: &WindowsHost,
+    all: &BTreeMap<u32, Patch>,
+    there: &BTreeMap<(u32, u32), u32>,
+    kb: u32,
+    patch: &Patch,
+) -> (Judgement, String) {
+    let offered = host.offered.as_ref();
+    if offered.is_some_and(|all| all.contains_key(&Kb(kb))) {
+        return (Judgement::Missing, "Windows Update offers it".into());
+    }
+    // 32-bit and 64-bit are two products of the feed and one on the host: either is enough.
+    let products = patch.products.keys();
+    let mut by = products.filter_map(|&product| there.get(&(product, kb)));
+    match by.next() {
+        Some(&by) if by == kb => {
+            let why = "among the patches of Windows Installer";
+            return (Judgement::Proven, why.into());
+        }
+        Some(by) => return (Judgement::Proven, format!("superseded by the patch KB{by}")),
+        None => {}
+    }
+    let supersedes = |(_, other): &(&u32, &Patch)| {
+        let products = patch.products.keys();
+        let mut edges = products.filter_map(|product| other.products.get(product));
+        edges.any(|edges| edges.contains(&kb))
+    };
+    if let Some((&by, _)) = all.iter().rev().find(supersedes) {
+        let basis = Basis::Superseded;
+        let judgement = Judgement::Alternative { by: Kb(by), basis };
+        return (judgement, format!("KB{by} supersedes it"));
+    }
+    let why = "not among the patches of Windows Installer";
+    (Judgement::Missing, why.into())
 }

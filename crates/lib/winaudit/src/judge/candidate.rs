@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::feed::{Feed, Row, STACK, superseded};
 use crate::host::WindowsHost;
-use crate::product::{App, Generation, System, app_of_component, target};
+use crate::product::{App, Generation, System, app_of_component};
 use crate::value::Date;
 
 /// A line of servicing.
@@ -76,6 +76,8 @@ pub(crate) struct Candidate {
     on: On,
 }
 
+/// For what it is published.
+#[expect(clippy::struct_excessive_bools, reason = "each is its own fact")]
 #[derive(Clone, Copy, Default, Debug)]
 struct On {
     system: bool,
@@ -129,6 +131,12 @@ struct Has<'a> {
     host: &'a WindowsHost,
 }
 
+impl Has<'_> {
+    fn lists(&self, kb: u32) -> bool {
+        self.host.hotfixes.contains_key(&crate::value::Kb(kb))
+    }
+}
+
 pub(crate) fn collect(host: &WindowsHost, feed: &Feed, system: System) -> Found {
     let mut found = Found {
         system,
@@ -137,12 +145,9 @@ pub(crate) fn collect(host: &WindowsHost, feed: &Feed, system: System) -> Found 
         net_open: BTreeSet::new(),
         ie_open: BTreeSet::new(),
     };
-    let mine: Vec<(&str, App, &[Row])> = feed
-        .product_rows()
-        .filter_map(|(name, rows)| {
-            let (app, of) = target(name)?;
-            (of == system && app != App::Other).then_some((name, app, rows))
-        })
+    let mine: Vec<(&str, &App, &[Row])> = feed
+        .products_on(system)
+        .filter(|(_, app, _)| **app != App::Other)
         .collect();
     // What a package is shows by all that it is published for, whether or not this host has it.
     let mut with_ie = BTreeSet::new();
@@ -167,7 +172,9 @@ pub(crate) fn collect(host: &WindowsHost, feed: &Feed, system: System) -> Found 
     }
     for (kb, candidate) in &mut found.all {
         candidate.on.ie |= with_ie.contains(kb);
-        let days = days.remove(kb).unwrap_or_default();
+        let Some(days) = days.remove(kb) else {
+            continue;
+        };
         let most = days.values().max().copied().unwrap_or(0);
         let mut modes = days
             .iter()
@@ -180,7 +187,7 @@ pub(crate) fn collect(host: &WindowsHost, feed: &Feed, system: System) -> Found 
             .unwrap_or(candidate.first);
         if let Some(first) = modes.next() {
             candidate.low = first;
-            candidate.high = modes.last().unwrap_or(first);
+            candidate.high = modes.next_back().unwrap_or(first);
         }
     }
     classify(&mut found, feed);
@@ -200,29 +207,25 @@ fn add(found: &mut Found, feed: &Feed, has: &Has<'_>, row: &Row, app: &App) -> b
             Some(_) => return false,
             None => {
                 found.ie_open.insert(row.kb);
-                if !has.host.hotfixes.contains_key(&crate::value::Kb(row.kb)) {
+                if !has.lists(row.kb) {
                     return false;
                 }
             }
         },
-        App::Net(versions) if !versions.is_empty() => match &has.nets {
-            Some(there) => {
-                nets = versions
-                    .iter()
-                    .copied()
-                    .filter(|version| there.contains(version))
-                    .collect();
-                if nets.is_empty() {
-                    return false;
-                }
-            }
-            None => {
+        App::Net(versions) if !versions.is_empty() => {
+            let there = |version: &&[u8; 3]| {
+                has.nets
+                    .as_ref()
+                    .is_some_and(|nets| nets.contains(*version))
+            };
+            nets.extend(versions.iter().filter(there));
+            if has.nets.is_none() {
                 found.net_open.insert(row.kb);
-                if !has.host.hotfixes.contains_key(&crate::value::Kb(row.kb)) {
-                    return false;
-                }
             }
-        },
+            if nets.is_empty() && (has.nets.is_some() || !has.lists(row.kb)) {
+                return false;
+            }
+        }
         App::Other => return false,
         App::System | App::Edge | App::Flash | App::Optional(_) | App::Net(_) => {}
     }
@@ -438,7 +441,12 @@ fn nets(host: &WindowsHost, system: System) -> Option<BTreeSet<[u8; 3]>> {
 
 /// The version of Internet Explorer: what a file says; what the system has built in; the package
 /// that installed it; else the only version for which the feed has an update that is listed.
-fn ie(host: &WindowsHost, system: System, feed: &Feed, mine: &[(&str, App, &[Row])]) -> Option<u8> {
+fn ie(
+    host: &WindowsHost,
+    system: System,
+    feed: &Feed,
+    mine: &[(&str, &App, &[Row])],
+) -> Option<u8> {
     use Generation::*;
     if let Some(said) = &host.ie {
         return Some(said.value);

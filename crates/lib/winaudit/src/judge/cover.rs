@@ -82,6 +82,14 @@ impl Cover {
         self.proven.contains_key(&kb)
     }
 
+    /// Whether its content is there. Where only its CVEs are fixed by another way, what it contains
+    /// of the months before is not.
+    fn is_itself(&self, kb: u32) -> bool {
+        self.proven
+            .get(&kb)
+            .is_some_and(|why| !matches!(why, Why::CvesFixedBy(_)))
+    }
+
     fn prove(&mut self, kb: u32, why: Why) {
         self.proven.entry(kb).or_insert(why);
     }
@@ -125,7 +133,7 @@ impl Cover {
 
     fn supersedence(&mut self, found: &Found) {
         let mut open: Vec<(u32, u32, u32)> = Vec::new();
-        for kb in self.proven.keys() {
+        for kb in self.proven.keys().filter(|&&kb| self.is_itself(kb)) {
             let products = found.all.get(kb).map(|one| one.products.keys());
             open.extend(
                 products
@@ -154,7 +162,7 @@ impl Cover {
                 .products
                 .keys()
                 .map(|&product| self.pairs.get(&(product, one.kb)).copied());
-            if let Some(Some(by)) = by.reduce(|all, one| all.and(one)) {
+            if let Some(Some(by)) = by.reduce(Option::and) {
                 self.prove(one.kb, Why::SupersededBy(by));
             }
         }
@@ -165,7 +173,7 @@ impl Cover {
         let there = found
             .all
             .values()
-            .filter(|one| one.line == line && self.has(one.kb));
+            .filter(|one| one.line == line && self.is_itself(one.kb));
         there.max_by_key(|one| (one.low, one.kb))
     }
 
@@ -249,7 +257,7 @@ impl Cover {
             .filter(|one| matches!(one.line, Line::Rollup | Line::SecurityOnly))
         {
             let by = one.cves.iter().map(|cve| fixed.get(cve).copied());
-            if let Some(Some(by)) = by.reduce(|all, one| all.and(one)) {
+            if let Some(Some(by)) = by.reduce(Option::and) {
                 self.prove(one.kb, Why::CvesFixedBy(by));
             }
         }

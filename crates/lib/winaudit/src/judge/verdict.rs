@@ -203,60 +203,57 @@ impl<'a> Judge<'a> {
     fn settled_by_other(&self, one: &Candidate) -> Option<(Judgement, String)> {
         let other = |by: u32, basis, why: &str| {
             let judgement = Judgement::Alternative { by: Kb(by), basis };
-            (judgement, format!("KB{by} {why}"))
+            Some((judgement, format!("KB{by} {why}")))
         };
-        let head = |line| self.heads.get(&line).and_then(|kb| self.found.all.get(kb));
-        if let Some(by) = self.chain_head(one) {
-            // An emergency fix of Internet Explorer goes to Windows Update, the monthly cumulative
-            // updates that supersede it go to WSUS and the catalogue alone: it stays what is offered.
-            if !(self.is_emergency(one)
-                && self
-                    .found
-                    .all
-                    .get(&by)
-                    .is_some_and(|by| by.line == Line::Ie))
-            {
-                return Some(other(
-                    by,
-                    Basis::Superseded,
-                    "supersedes it and is the one to install",
-                ));
-            }
+        // An emergency fix of Internet Explorer goes to Windows Update, the monthly cumulative
+        // updates that supersede it go to WSUS and the catalogue alone: it stays what is offered.
+        let is_ie = |by: &u32| self.found.all.get(by).is_some_and(|by| by.line == Line::Ie);
+        let chain = self.chain_head(one);
+        if let Some(by) = chain.filter(|by| !(self.is_emergency(one) && is_ie(by))) {
+            return other(
+                by,
+                Basis::Superseded,
+                "supersedes it and is the one to install",
+            );
         }
-        let newer = |line| {
-            head(line).filter(|head: &&Candidate| head.kb != one.kb && head.is_no_older_than(one))
-        };
+        let newest = Basis::NewerOfLine;
         match one.line {
-            Line::Cumulative | Line::Flash | Line::Stack | Line::Rollup => {
-                let way = if one.line == Line::Rollup && self.security_only_way {
-                    None
-                } else {
-                    newer(one.line)
-                };
-                way.map(|by| other(by.kb, Basis::NewerOfLine, "is the newest of its line"))
-            }
-            Line::Preview => newer(Line::Cumulative)
-                .or_else(|| newer(Line::Rollup))
-                .map(|by| other(by.kb, Basis::NewerOfLine, "contains the preview")),
-            Line::SecurityOnly if !self.security_only_way => newer(Line::Rollup)
-                .map(|by| other(by.kb, Basis::OtherWay, "is the way that this host takes")),
-            Line::Ie if !self.security_only_way && !self.is_emergency(one) => newer(Line::Rollup)
-                .map(|by| {
-                    other(
-                        by.kb,
-                        Basis::OtherWay,
-                        "contains Internet Explorer's updates",
-                    )
-                }),
-            Line::Ie if self.security_only_way => newer(Line::Ie)
-                .map(|by| other(by.kb, Basis::NewerOfLine, "is the newest of its line")),
-            Line::Net => self.newer_net(one).map(|by| {
+            Line::Rollup if self.security_only_way => {
+                let head = *self.heads.get(&Line::Rollup)?;
                 other(
-                    by,
-                    Basis::NewerOfLine,
-                    "is the newest for its .NET versions",
+                    head,
+                    Basis::OtherWay,
+                    "is the way that this host does not take",
                 )
-            }),
+            }
+            Line::Cumulative | Line::Flash | Line::Stack | Line::Rollup => {
+                let by = self.newer(one, one.line)?;
+                other(by, newest, "is the newest of its line")
+            }
+            Line::Preview => {
+                let by = self.newer(one, Line::Cumulative);
+                other(
+                    by.or_else(|| self.newer(one, Line::Rollup))?,
+                    newest,
+                    "contains it",
+                )
+            }
+            Line::SecurityOnly if !self.security_only_way => {
+                let by = self.newer(one, Line::Rollup)?;
+                other(by, Basis::OtherWay, "is the way that this host takes")
+            }
+            Line::Ie if self.security_only_way => {
+                let by = self.newer(one, Line::Ie)?;
+                other(by, newest, "is the newest of its line")
+            }
+            Line::Ie if !self.is_emergency(one) => {
+                let by = self.newer(one, Line::Rollup)?;
+                other(by, Basis::OtherWay, "contains Internet Explorer's updates")
+            }
+            Line::Net => {
+                let by = self.newer_net(one)?;
+                other(by, newest, "is the newest for its .NET versions")
+            }
             Line::SecurityOnly
             | Line::Ie
             | Line::ServicePack
@@ -264,17 +261,12 @@ impl<'a> Judge<'a> {
             | Line::Single
             | Line::Optional => None,
         }
-        .or_else(|| {
-            let rollup =
-                head(Line::Rollup).filter(|_| one.line == Line::Rollup && self.security_only_way);
-            rollup.map(|by| {
-                other(
-                    by.kb,
-                    Basis::OtherWay,
-                    "is the way that this host does not take",
-                )
-            })
-        })
+    }
+
+    /// The head of a line, if it is another update and contains this one.
+    fn newer(&self, one: &Candidate, line: Line) -> Option<u32> {
+        let head = self.found.all.get(self.heads.get(&line)?)?;
+        (head.kb != one.kb && head.is_no_older_than(one)).then_some(head.kb)
     }
 
     /// Published out of band, for Internet Explorer, since there are rollups.
@@ -297,7 +289,7 @@ impl<'a> Judge<'a> {
             let whole = |by: &&Candidate| {
                 one.products
                     .keys()
-                    .all(|product| by.products.get(product).is_some())
+                    .all(|product| by.products.contains_key(product))
             };
             let Some(next) = above.filter(whole).max_by_key(|by| (by.low, by.kb)) else {
                 break;

@@ -50,7 +50,7 @@ fn measure(stem: &str, feed: &Feed) -> Option<Measured> {
             .rows
             .iter()
             .filter(|row| row.judgement == *wanted)
-            .filter_map(|row| row.kb())
+            .filter_map(winaudit::ReportRow::kb)
             .collect::<BTreeSet<Kb>>()
     };
     let counts = report.counts();

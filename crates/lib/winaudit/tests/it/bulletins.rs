@@ -1,11 +1,10 @@
 //! MS04-011, from its own facts, on hosts that differ in one thing each.
 
-use std::fs;
-
-use cordon_testkit::corpus;
 use winaudit::{
     Bulletin, BulletinState, BulletinVerdict, Kind, Rung, Undecided, WindowsHost, judge_bulletin,
 };
+
+use crate::corpus;
 
 const XP: &str =
     "Microsoft Windows XP Professional|5.1.2600 Service Pack {} Build 2600|X86-based PC";
@@ -15,8 +14,10 @@ const W2003: &str =
 const KEY: &str = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Updates\Windows XP\SP2\KB835732\Filelist";
 
 fn bulletin() -> Option<Bulletin> {
-    let path = corpus("patches").ok()?.join("ms04-011/ms04-011.json");
-    Some(Bulletin::from_json(&fs::read(path).unwrap()).unwrap())
+    let path = corpus::windows()?
+        .with_file_name("ms04-011")
+        .join("ms04-011.json");
+    Some(Bulletin::from_json(&corpus::read(path)).unwrap())
 }
 
 struct Given {
@@ -82,11 +83,11 @@ impl Given {
         self
     }
 
-    fn check(self, state: BulletinState, rung: Rung) -> Option<BulletinVerdict> {
+    fn check(self, state: &BulletinState, rung: Rung) -> Option<BulletinVerdict> {
         let verdict = judge_bulletin(&self.host, &bulletin()?);
         assert_eq!(
             (&verdict.state, verdict.rung),
-            (&state, rung),
+            (state, rung),
             "{verdict:#?}"
         );
         assert!(!verdict.evidence.is_empty());
@@ -98,45 +99,45 @@ impl Given {
 fn the_floor_is_that_of_the_branch() {
     on(XP_RTM)
         .file("lsasrv.dll", "5.1.2600.134")
-        .check(BulletinState::Proven, Rung::Running);
+        .check(&BulletinState::Proven, Rung::Running);
     on(XP_RTM)
         .file("lsasrv.dll", "5.1.2600.133")
-        .check(BulletinState::Missing, Rung::Nothing);
+        .check(&BulletinState::Missing, Rung::Nothing);
     xp(1)
         .file("lsasrv.dll", "5.1.2600.1361")
-        .check(BulletinState::Proven, Rung::Running);
+        .check(&BulletinState::Proven, Rung::Running);
     xp(1)
         .file("lsasrv.dll", "5.1.2600.1106")
-        .check(BulletinState::Missing, Rung::Nothing);
+        .check(&BulletinState::Missing, Rung::Nothing);
     // The fixed number of the lower branch, on SP1.
     xp(1)
         .file("lsasrv.dll", "5.1.2600.134")
-        .check(BulletinState::Missing, Rung::Nothing);
+        .check(&BulletinState::Missing, Rung::Nothing);
     // The unfixed file of SP1 has a higher number than the fixed one without.
     on(XP_RTM)
         .file("lsasrv.dll", "5.1.2600.1106")
-        .check(BulletinState::Missing, Rung::Nothing);
+        .check(&BulletinState::Missing, Rung::Nothing);
     on(XP_RTM)
         .file("lsasrv.dll", "5.1.2600.1361")
-        .check(BulletinState::Proven, Rung::Running);
+        .check(&BulletinState::Proven, Rung::Running);
     on(W2003)
         .file("lsasrv.dll", "5.2.3790.134")
-        .check(BulletinState::Proven, Rung::Running);
+        .check(&BulletinState::Proven, Rung::Running);
     on(W2003)
         .file("lsasrv.dll", "5.2.3790.0")
-        .check(BulletinState::Missing, Rung::Nothing);
+        .check(&BulletinState::Missing, Rung::Nothing);
     by_registry("5.0", 2195, "Microsoft Windows 2000", 4)
         .file("Lsasrv.dll", "5.0.2195.6902")
-        .check(BulletinState::Proven, Rung::OnDisk);
+        .check(&BulletinState::Proven, Rung::OnDisk);
     by_registry("5.0", 2195, "Microsoft Windows 2000", 2)
         .file("Lsasrv.dll", "5.0.2195.6901")
-        .check(BulletinState::Missing, Rung::Nothing);
+        .check(&BulletinState::Missing, Rung::Nothing);
     by_registry("4.0", 1381, "Windows NT Workstation", 6)
         .file("Winsrv.dll", "4.0.1381.7260")
-        .check(BulletinState::Proven, Rung::OnDisk);
+        .check(&BulletinState::Proven, Rung::OnDisk);
     by_registry("4.0", 1381, "Windows NT Workstation", 6)
         .file("Winsrv.dll", "4.0.1381.7224")
-        .check(BulletinState::Missing, Rung::Nothing);
+        .check(&BulletinState::Missing, Rung::Nothing);
 }
 
 #[test]
@@ -144,7 +145,7 @@ fn one_older_file_among_newer_ones_decides() {
     xp(1)
         .file("lsasrv.dll", "5.1.2600.1361")
         .file("schannel.dll", "5.1.2600.1106")
-        .check(BulletinState::Missing, Rung::Nothing);
+        .check(&BulletinState::Missing, Rung::Nothing);
     // Copies that Windows keeps are neither proof nor doubt.
     xp(1)
         .file("lsasrv.dll", "5.1.2600.1361")
@@ -152,14 +153,14 @@ fn one_older_file_among_newer_ones_decides() {
             "C:\\WINDOWS\\$NtUninstallKB835732$\\lsasrv.dll",
             "5.1.2600.1106",
         )
-        .check(BulletinState::Proven, Rung::Running);
+        .check(&BulletinState::Proven, Rung::Running);
     xp(1)
         .file(
             "C:\\WINDOWS\\system32\\dllcache\\lsasrv.dll",
             "5.1.2600.1361",
         )
         .check(
-            BulletinState::Unknown(Undecided::NoFileVersion),
+            &BulletinState::Unknown(Undecided::NoFileVersion),
             Rung::Nothing,
         );
 }
@@ -171,27 +172,27 @@ fn the_absence_of_a_key_is_no_proof_of_absence() {
     xp(1)
         .key(other)
         .file("lsasrv.dll", "5.1.2600.1361")
-        .check(BulletinState::Proven, Rung::Running);
+        .check(&BulletinState::Proven, Rung::Running);
     xp(1).key(other).check(
-        BulletinState::Unknown(Undecided::NoFileVersion),
+        &BulletinState::Unknown(Undecided::NoFileVersion),
         Rung::Nothing,
     );
     xp(1).check(
-        BulletinState::Unknown(Undecided::NoFileVersion),
+        &BulletinState::Unknown(Undecided::NoFileVersion),
         Rung::Nothing,
     );
 }
 
 #[test]
 fn a_key_or_a_list_is_the_lowest_rung() {
-    xp(1).key(KEY).check(BulletinState::Proven, Rung::Listed);
+    xp(1).key(KEY).check(&BulletinState::Proven, Rung::Listed);
     xp(1)
         .listed("KB835732")
-        .check(BulletinState::Proven, Rung::Listed);
+        .check(&BulletinState::Proven, Rung::Listed);
     xp(1)
         .key(KEY)
         .file("lsasrv.dll", "5.1.2600.1361")
-        .check(BulletinState::Proven, Rung::Running);
+        .check(&BulletinState::Proven, Rung::Running);
 }
 
 #[test]
@@ -199,7 +200,7 @@ fn a_key_beside_an_older_file_is_the_loudest() {
     let verdict = xp(1)
         .key(KEY)
         .file("lsasrv.dll", "5.1.2600.1106")
-        .check(BulletinState::Contradicted, Rung::Nothing);
+        .check(&BulletinState::Contradicted, Rung::Nothing);
     let Some(verdict) = verdict else { return };
     assert!(
         verdict
@@ -218,30 +219,30 @@ fn a_key_beside_an_older_file_is_the_loudest() {
     xp(1)
         .listed("KB835732")
         .file("lsasrv.dll", "5.1.2600.134")
-        .check(BulletinState::Contradicted, Rung::Nothing);
+        .check(&BulletinState::Contradicted, Rung::Nothing);
 }
 
 #[test]
 fn a_later_update_counts_where_it_supersedes_and_nowhere_else() {
     xp(1)
         .listed("KB885835")
-        .check(BulletinState::Proven, Rung::Listed);
+        .check(&BulletinState::Proven, Rung::Listed);
     on(W2003)
         .listed("KB885835")
-        .check(BulletinState::Proven, Rung::Listed);
+        .check(&BulletinState::Proven, Rung::Listed);
     on(XP_RTM).listed("KB885835").check(
-        BulletinState::Unknown(Undecided::NoFileVersion),
+        &BulletinState::Unknown(Undecided::NoFileVersion),
         Rung::Nothing,
     );
     by_registry("5.0", 2195, "Microsoft Windows 2000", 4)
         .listed("KB885835")
         .check(
-            BulletinState::Unknown(Undecided::NoFileVersion),
+            &BulletinState::Unknown(Undecided::NoFileVersion),
             Rung::Nothing,
         );
     xp(1)
         .file("lsasrv.dll", "5.1.2600.1597")
-        .check(BulletinState::Proven, Rung::Running);
+        .check(&BulletinState::Proven, Rung::Running);
 }
 
 #[test]
@@ -262,48 +263,48 @@ fn what_it_supersedes_it_supersedes_per_system() {
 
 #[test]
 fn a_service_pack_that_includes_it_is_enough() {
-    xp(2).check(BulletinState::Included, Rung::Listed);
-    xp(3).check(BulletinState::Included, Rung::Listed);
+    xp(2).check(&BulletinState::Included, Rung::Listed);
+    xp(3).check(&BulletinState::Included, Rung::Listed);
     xp(2)
         .file("lsasrv.dll", "5.1.2600.2180")
-        .check(BulletinState::Included, Rung::OnDisk);
-    on(&W2003.replace("N/A", "Service Pack 1")).check(BulletinState::Included, Rung::Listed);
+        .check(&BulletinState::Included, Rung::OnDisk);
+    on(&W2003.replace("N/A", "Service Pack 1")).check(&BulletinState::Included, Rung::Listed);
     // Unless a file says otherwise.
     xp(2)
         .file("lsasrv.dll", "5.1.2600.1106")
-        .check(BulletinState::Contradicted, Rung::Nothing);
+        .check(&BulletinState::Contradicted, Rung::Nothing);
 }
 
 #[test]
 fn what_is_not_affected_is_not_applicable() {
     on("Microsoft Windows 7 Enterprise|6.1.7601 Service Pack 1 Build 7601|x64-based PC")
-        .check(BulletinState::NotApplicable, Rung::Nothing);
-    on("Microsoft Windows XP Professional x64 Edition|5.2.3790 Service Pack 1 Build 3790|x64-based PC").check(BulletinState::NotApplicable, Rung::Nothing);
+        .check(&BulletinState::NotApplicable, Rung::Nothing);
+    on("Microsoft Windows XP Professional x64 Edition|5.2.3790 Service Pack 1 Build 3790|x64-based PC").check(&BulletinState::NotApplicable, Rung::Nothing);
     by_registry("5.0", 2195, "Microsoft Windows 2000", 1).check(
-        BulletinState::Unknown(Undecided::OldServicePack),
+        &BulletinState::Unknown(Undecided::OldServicePack),
         Rung::Nothing,
     );
     by_registry("4.0", 1381, "Windows NT Workstation", 5).check(
-        BulletinState::Unknown(Undecided::OldServicePack),
+        &BulletinState::Unknown(Undecided::OldServicePack),
         Rung::Nothing,
     );
     let nobody = Given {
         host: WindowsHost::default(),
     };
-    nobody.check(BulletinState::Unknown(Undecided::System), Rung::Nothing);
+    nobody.check(&BulletinState::Unknown(Undecided::System), Rung::Nothing);
 }
 
 #[test]
 fn on_the_disk_and_not_started_is_not_running() {
     xp(1)
         .written("lsasrv.dll", "5.1.2600.1361", "2004-05-03 09:00:00")
-        .check(BulletinState::InstalledNotRunning, Rung::OnDisk);
+        .check(&BulletinState::InstalledNotRunning, Rung::OnDisk);
     xp(1)
         .written("lsasrv.dll", "5.1.2600.1361", "2004-05-03 08:00:00")
-        .check(BulletinState::InstalledNotRunning, Rung::OnDisk);
+        .check(&BulletinState::InstalledNotRunning, Rung::OnDisk);
     xp(1)
         .written("lsasrv.dll", "5.1.2600.1361", "2004-05-03 07:59:59")
-        .check(BulletinState::Proven, Rung::Running);
+        .check(&BulletinState::Proven, Rung::Running);
     let rename = r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\Session Manager";
     let waits = |name: &str| {
         let hex: Vec<String> = name
@@ -325,7 +326,7 @@ fn on_the_disk_and_not_started_is_not_running() {
             waits("\\??\\C:\\WINDOWS\\system32\\SET1.tmp lsasrv.dll").as_bytes(),
         )
         .unwrap();
-    given.check(BulletinState::InstalledNotRunning, Rung::OnDisk);
+    given.check(&BulletinState::InstalledNotRunning, Rung::OnDisk);
     // The print spooler renames files all day.
     let mut given = xp(1).file("lsasrv.dll", "5.1.2600.1361");
     given
@@ -335,11 +336,11 @@ fn on_the_disk_and_not_started_is_not_running() {
             waits("\\??\\C:\\WINDOWS\\spool\\old.tmp").as_bytes(),
         )
         .unwrap();
-    given.check(BulletinState::Proven, Rung::Running);
+    given.check(&BulletinState::Proven, Rung::Running);
     let mut given = xp(1).file("lsasrv.dll", "5.1.2600.1361");
     let due = "Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\WindowsUpdate\\Auto Update\\RebootRequired]\n";
     given.host.add("due.reg", due.as_bytes()).unwrap();
-    given.check(BulletinState::InstalledNotRunning, Rung::OnDisk);
+    given.check(&BulletinState::InstalledNotRunning, Rung::OnDisk);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Files of the corpora, and a zip reader as small as they need.
 
+#[cfg(test)]
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
@@ -11,6 +12,11 @@ use winaudit::{Feed, FeedBuilder, WindowsHost};
 /// The folder `patches/windows`, or a counted skip.
 pub(crate) fn windows() -> Option<PathBuf> {
     corpus("patches").ok().map(|folder| folder.join("windows"))
+}
+
+/// A file of the corpora.
+pub(crate) fn read(path: PathBuf) -> Vec<u8> {
+    fs::read(path).unwrap()
 }
 
 /// The files in a zip, by name.
@@ -50,7 +56,7 @@ pub(crate) fn feed(zip: &str) -> Option<Feed> {
     let path = windows()?.join("definitions").join(zip);
     let mut builder = FeedBuilder::new();
     for (name, content) in unzip(&fs::read(path).unwrap()) {
-        if name.ends_with(".csv") {
+        if name.starts_with("CVEs_") || name.starts_with("Custom_") {
             builder = builder.csv(&content).unwrap();
         }
     }
@@ -81,4 +87,12 @@ pub(crate) fn files() -> Option<Vec<(String, Vec<u8>)>> {
         .collect();
     all.sort();
     Some(all)
+}
+
+/// The seeds of a fuzz target.
+pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../fuzz/corpus");
+    let folder = PathBuf::from(root).join(target);
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries.map(|entry| read(entry.path())).collect()
 }

@@ -2,7 +2,6 @@
 //! (extracted by another project; used here and nowhere else).
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use winaudit::{WindowsHost, judge};
 
@@ -75,7 +74,7 @@ fn a_package_is_of_the_kind_that_microsoft_says() {
     let Some(feed) = corpus::feed("definitions_20260628.zip") else {
         return;
     };
-    let table = fs::read_to_string(folder.join("windows_build_kb.tsv")).unwrap();
+    let table = String::from_utf8(corpus::read(folder.join("windows_build_kb.tsv"))).unwrap();
     let mut kinds: BTreeMap<(&str, &str, u32), Vec<&str>> = BTreeMap::new();
     for line in table.lines().skip(1) {
         let columns: Vec<&str> = line.split('\t').collect();
