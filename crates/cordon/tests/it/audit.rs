@@ -331,3 +331,21 @@ fn bombs_and_what_is_no_sheet_are_refused_with_their_name() {
         "no heading was found",
     );
 }
+
+#[test]
+fn the_collector_is_written_whole_and_says_its_hash() {
+    let script = cordon(["patch", "collector"].map(Into::into));
+    assert_eq!(
+        (script.code, script.out.as_str()),
+        (0, winaudit::collector::SCRIPT)
+    );
+    let all = cordon(["patch", "collector", "--json"].map(Into::into)).json();
+    let hash = all["sha256"].as_str().unwrap();
+    assert!(
+        hash.len() == 64 && script.err.contains(hash),
+        "{}",
+        script.err
+    );
+    let task = cordon(["patch", "collector", "--part", "task"].map(Into::into));
+    assert!(task.out.contains("collect.ps1"), "{}", task.out);
+}

@@ -9,7 +9,7 @@ mod windows;
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use vercmp::Kind;
 
@@ -30,6 +30,13 @@ pub(crate) enum Command {
     ///
     /// Example: cordon patch audit --inventory web1=status --advisories Packages.gz --json
     Audit(Audit),
+    /// Write the script that collects the inventory of a Windows host, its task, or how to hand both out.
+    ///
+    /// The script reads and changes nothing, opens no connection of its own, and writes one dated file a host to
+    /// a share; `cordon patch audit --inventory` takes that folder. Its SHA-256 goes to stderr.
+    ///
+    /// Example: cordon patch collector > collect.ps1
+    Collector(Collector),
     /// Hold our version order against a suite: `N agree, M differ`.
     ///
     /// Example: cordon patch vercmp --kind deb suite.tsv
@@ -66,6 +73,27 @@ pub(crate) struct Audit {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Collector {
+    /// Which part.
+    #[arg(long, value_enum, default_value = "script")]
+    part: Part,
+    /// One JSON document with all three parts and the SHA-256 of the script.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A part of the collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The script, for PowerShell 2.0 and later.
+    Script,
+    /// A scheduled task that runs it daily and after each start.
+    Task,
+    /// How to hand both out by Group Policy.
+    GroupPolicy,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Vercmp {
     /// Whose version order: deb, rpm or apk.
     #[arg(long)]
@@ -80,8 +108,32 @@ pub(crate) struct Vercmp {
 pub(crate) fn run(command: Command, out: &mut Out<'_>) -> Result<Exit, Stop> {
     match command {
         Command::Audit(args) => audit::audit(&args, out),
+        Command::Collector(args) => collector(&args, out),
         Command::Vercmp(args) => vercmp(&args, out),
     }
+}
+
+fn collector(args: &Collector, out: &mut Out<'_>) -> Result<Exit, Stop> {
+    use winaudit::collector::{GROUP_POLICY, SCRIPT, TASK_XML, script_sha256};
+    let sha256 = script_sha256();
+    if args.json {
+        let all = serde_json::json!({
+            "script": SCRIPT, "task": TASK_XML, "group_policy": GROUP_POLICY, "sha256": sha256,
+        });
+        serde_json::to_writer_pretty(&mut *out.data, &all).map_err(std::io::Error::from)?;
+        writeln!(out.data)?;
+        return Ok(Exit::Nothing);
+    }
+    let text = match args.part {
+        Part::Script => SCRIPT,
+        Part::Task => TASK_XML,
+        Part::GroupPolicy => GROUP_POLICY,
+    };
+    write!(out.data, "{text}")?;
+    if args.part == Part::Script {
+        writeln!(out.talk, "SHA-256 of the script: {sha256}")?;
+    }
+    Ok(Exit::Nothing)
 }
 
 #[derive(Serialize)]
