@@ -2,6 +2,7 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::missing_panics_doc,
     reason = "a measurement, not a product"
 )]
 

@@ -148,7 +148,7 @@ fn looks_like_query(bytes: &[u8]) -> bool {
         .split(|byte| *byte == b'\n')
         .next()
         .unwrap_or_default(); // default: because split gives one
-    line.iter().filter(|byte| **byte == b'\t').count() == 7 && !line.contains(&0)
+    line.split(|byte| *byte == b'\t').count() == 8 && !line.contains(&0)
 }
 
 fn os_release(bytes: &[u8]) -> Option<Os> {

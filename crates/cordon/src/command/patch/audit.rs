@@ -33,7 +33,7 @@ pub(super) struct Bench {
 
 pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     let all = if args.inventory.is_empty() {
-        vec![this_host(crate::check::this_host()?)]
+        vec![this_host(&crate::check::this_host()?)]
     } else {
         hosts(&args.inventory)
     };
@@ -159,7 +159,7 @@ fn by_indexes(
 }
 
 /// What is on this host.
-fn this_host(me: Host) -> HostFiles {
+fn this_host(me: &Host) -> HostFiles {
     let mut host = HostFiles {
         name: me.to_string(),
         ..HostFiles::default()

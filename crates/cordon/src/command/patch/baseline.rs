@@ -116,7 +116,7 @@ impl Sheets {
                 writeln!(out.talk, "  columns {}", inert(&mapping.to_string()))?;
             }
             for row in rejected {
-                let text = inert(&row.text).to_string();
+                let text = inert(&row.text);
                 writeln!(out.talk, "  {}: {}: {text}", row.place, inert(&row.why))?;
             }
             for row in asked {
@@ -325,7 +325,7 @@ fn of_file(name: &str, host: &WindowsHost, asked: &Asked, file: &str) -> Line {
     Line {
         installed: Some(lowest.to_string()),
         fixed: Some(least.to_owned()),
-        evidence: format!("{} is on the disk in {}", base, lowest),
+        evidence: format!("{base} is on the disk in {lowest}"),
         ..Line::of(name, file, state)
     }
 }

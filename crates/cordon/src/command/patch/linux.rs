@@ -78,7 +78,7 @@ fn lifetime(host: &HostFiles, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
             desk.put(Line::unknown(&host.name, "release", why))
         };
     };
-    let today = clock::now().day().to_string();
+    let today = clock::now().day();
     let mut parts = today
         .split('-')
         .map(|part| part.parse::<u16>().unwrap_or(0)); // 0: because a day has three numbers
@@ -143,18 +143,7 @@ fn by_advisories(
         Ok(release) => release,
         Err(why) => return desk.put(uncovered(&why)),
     };
-    let installed: Vec<Installed<'_>> = packages
-        .iter()
-        .map(|have| Installed {
-            name: &have.name,
-            arch: &have.arch,
-            version: &have.version,
-            epoch_not_told: have.epoch_not_told,
-            source: have.source.as_deref(),
-            source_version: None,
-            stream: have.stream.as_deref().map_or(Stream::NotTold, Stream::Of),
-        })
-        .collect();
+    let installed = installed(packages);
     let audit = index.judge(&Inventory {
         release: &release,
         packages: &installed,
@@ -163,16 +152,7 @@ fn by_advisories(
         let why = format!("no feed that was given speaks of {}", release.as_str());
         return desk.put(uncovered(&why));
     }
-    let feeds: Vec<String> = bench
-        .feeds
-        .indexed
-        .iter()
-        .map(|feed| match &feed.dated {
-            Some(day) => format!("{} of {day}", feed.name),
-            None => format!("{} (undated)", feed.name),
-        })
-        .collect();
-    let feeds = feeds.join(", ");
+    let feeds = named(bench);
     for row in audit.rows {
         let (state, reason) = match row.verdict.state {
             State::Proven => ("proven", None),
@@ -203,6 +183,31 @@ fn by_advisories(
         })?;
     }
     Ok(())
+}
+
+/// The feeds of the index, with their dates.
+fn named(bench: &Bench) -> String {
+    let feeds = bench.feeds.indexed.iter().map(|feed| match &feed.dated {
+        Some(day) => format!("{} of {day}", feed.name),
+        None => format!("{} (undated)", feed.name),
+    });
+    feeds.collect::<Vec<_>>().join(", ")
+}
+
+/// As the index wants them.
+fn installed(packages: &[Have]) -> Vec<Installed<'_>> {
+    packages
+        .iter()
+        .map(|have| Installed {
+            name: &have.name,
+            arch: &have.arch,
+            version: &have.version,
+            epoch_not_told: have.epoch_not_told,
+            source: have.source.as_deref(),
+            source_version: None,
+            stream: have.stream.as_deref().map_or(Stream::NotTold, Stream::Of),
+        })
+        .collect()
 }
 
 fn by_oval(

@@ -111,8 +111,7 @@ pub(super) fn of_bulletin(name: &str, bulletin: &Bulletin, verdict: &BulletinVer
             "not_applicable",
             Some("the system is none of those affected"),
         ),
-        BulletinState::Included => ("proven", None),
-        BulletinState::Proven => ("proven", None),
+        BulletinState::Included | BulletinState::Proven => ("proven", None),
         BulletinState::InstalledNotRunning => (
             "missing",
             Some("installed, not running: the host was not restarted since"),
