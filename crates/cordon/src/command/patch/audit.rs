@@ -15,6 +15,7 @@ use cordon_patch_edge::{Feeds, HostFiles, LISTS, STATUS, advisories, feeds, host
 use super::{
     Audit,
     baseline::{self, Sheets},
+    coverage::Expected,
     line::{Desk, Line},
     linux, windows,
 };
@@ -48,6 +49,7 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     let any_dpkg = all.iter().any(|host| host.dpkg.is_some());
     let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;
     let sheets = Sheets::read(&args.baseline)?;
+    let expected = Expected::read(&args.expect)?;
     sheets.tell(&feeds, out)?;
     let bench = Bench {
         feeds,
@@ -69,6 +71,9 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
         judged += 1;
         one(host, &bench, &mut desk)?;
     }
+    let read = all.iter().filter(|host| !host.is_empty());
+    let answered: Vec<String> = read.map(|host| host.name.clone()).collect();
+    expected.tell(&answered, &mut desk)?;
     let tally = desk.tally;
     for fault in &failed {
         writeln!(out.talk, "{fault}")?;

@@ -1,5 +1,7 @@
 //! One judgement as it is printed, and the tally of all.
 
+use std::collections::BTreeSet;
+
 use advisory::Kev;
 use cordon_model::Exception;
 use serde::Serialize;
@@ -126,6 +128,9 @@ pub(super) struct Desk<'a, 'o> {
     kev: Option<&'a Kev>,
     out: &'a mut Out<'o>,
     pub(super) tally: Tally,
+    /// Hosts on which something is proven, and those on which something is wrong.
+    proven: BTreeSet<String>,
+    wrong: BTreeSet<String>,
 }
 
 impl<'a, 'o> Desk<'a, 'o> {
@@ -141,7 +146,14 @@ impl<'a, 'o> Desk<'a, 'o> {
             kev,
             out,
             tally: Tally::default(),
+            proven: BTreeSet::new(),
+            wrong: BTreeSet::new(),
         }
+    }
+
+    /// Whether something is proven of it and nothing is wrong. Of what is unknown it says nothing.
+    pub(super) fn is_clean(&self, host: &str) -> bool {
+        self.proven.contains(host) && !self.wrong.contains(host)
     }
 
     /// Says something to the person.
@@ -166,6 +178,11 @@ impl<'a, 'o> Desk<'a, 'o> {
             line.state = "excepted";
         }
         self.tally.count(line.state);
+        match line.state {
+            "proven" => drop(self.proven.insert(line.host.clone())),
+            "missing" | "contradicted" | "no_fix" => drop(self.wrong.insert(line.host.clone())),
+            _ => {}
+        }
         let quiet = matches!(line.state, "proven" | "alternative" | "not_applicable");
         if quiet && !self.args.all {
             return Ok(());

@@ -2,6 +2,7 @@
 
 mod audit;
 mod baseline;
+mod coverage;
 mod line;
 mod linux;
 mod scope;
@@ -61,6 +62,10 @@ pub(crate) struct Audit {
     /// A spreadsheet of what must be installed: CSV, TSV, XLSX, XLSB, XLS or ODS.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     baseline: Vec<PathBuf>,
+    /// Lists of the hosts that there are, one a line or the first column of a CSV: who is in none of the
+    /// inventories is told, and the share that is well has its denominator.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    expect: Vec<PathBuf>,
     /// A policy whose [[patch.requirement]] rows are judged too.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
