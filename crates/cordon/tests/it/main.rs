@@ -15,6 +15,7 @@ mod cli;
 mod collect;
 mod docs;
 mod engine;
+mod fleet;
 mod fuzz;
 mod golden;
 mod lab;
