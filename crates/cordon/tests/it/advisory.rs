@@ -7,8 +7,8 @@ use std::{
 };
 
 use advisory::{
-    Facts, Feed, Fix, Have, Index, Installed, Inventory, Options, Oval, Release, Row, State,
-    Streams, Truth, Why, kev_csv, osv,
+    Facts, Feed, Have, Index, Installed, Inventory, Options, Oval, Release, Row, State, Truth, Why,
+    kev_csv, osv,
 };
 use cordon_testkit::corpus;
 use flate2::read::{DeflateDecoder, GzDecoder};
@@ -50,7 +50,7 @@ fn unzip(path: &Path) -> Vec<Vec<u8>> {
     members
 }
 
-fn almalinux(folder: &Path, version: u8) -> (usize, Feed) {
+pub(crate) fn almalinux(folder: &Path, version: u8) -> (usize, Feed) {
     let documents = unzip(&folder.join(format!("almalinux{version}.zip")));
     (
         documents.len(),
@@ -203,96 +203,6 @@ fn says_missing(index: &Index, release: &Release, label: &Label<'_>) -> bool {
     judged
         .iter()
         .any(|(state, cves)| *state == State::Missing && cves.iter().any(|cve| cve == label.cve))
-}
-
-fn fixed(row: &Row) -> &str {
-    match &row.fix {
-        Fix::In(version) => version,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Whether anything is missing, after both ways were found to agree.
-fn same_as_every_row(
-    index: &Index,
-    release: &Release,
-    (name, version): (&str, &str),
-    rows: &[&Row],
-) -> bool {
-    let less = |a: &str, b: &str| {
-        vercmp::compare(vercmp::Kind::Rpm, a, b).unwrap() == std::cmp::Ordering::Less
-    };
-    let of_security = rows
-        .iter()
-        .filter(|row| row.advisory.class == advisory::Class::Security);
-    let lacking: Vec<&&Row> = of_security
-        .filter(|row| less(version, fixed(row)))
-        .collect();
-    let expected: BTreeSet<&str> = lacking.iter().map(|row| row.advisory.id.as_str()).collect();
-    let packages = [Installed {
-        name,
-        arch: "x86_64",
-        version,
-        ..Installed::default()
-    }];
-    let audit = index.judge(&Inventory {
-        release,
-        packages: &packages,
-    });
-    let verdict = audit
-        .rows
-        .iter()
-        .map(|row| &row.verdict)
-        .find(|v| v.state == State::Missing);
-    let found = verdict
-        .into_iter()
-        .flat_map(|v| v.advisories.iter())
-        .map(|a| a.id.as_str());
-    assert_eq!(
-        found.collect::<BTreeSet<&str>>(),
-        expected,
-        "{name} {version}"
-    );
-    if let Some(verdict) = verdict {
-        let most = verdict.fixed.as_deref().unwrap();
-        assert!(
-            lacking.iter().all(|row| !less(most, fixed(row))),
-            "{name} {version} {most}"
-        );
-    }
-    verdict.is_some()
-}
-
-/// The index sorts and searches; this holds it against looking at every row, on the feed's own versions.
-#[test]
-fn the_index_says_what_a_look_at_every_row_says() {
-    let Ok(folder) = corpus("patches/osv") else {
-        return;
-    };
-    let (_, feed) = almalinux(&folder, 8);
-    let release: Release = "almalinux:8".parse().unwrap();
-    let index = Index::new(std::slice::from_ref(&feed), Options::default());
-    let plain = |row: &&Row| row.release == release && row.streams == Streams::Plain;
-    let mut by_name = BTreeMap::<&str, Vec<&Row>>::new();
-    for row in feed.rows.iter().filter(plain) {
-        by_name.entry(&row.package).or_default().push(row);
-    }
-    let (mut compared, mut missing) = (0_u64, 0_u64);
-    for (nth, (name, rows)) in by_name.iter().enumerate() {
-        // Of names with few rows every tenth, of the others all.
-        if rows.len() < 20 && nth % 10 != 0 {
-            continue;
-        }
-        for version in rows
-            .iter()
-            .map(|row| fixed(row))
-            .collect::<BTreeSet<&str>>()
-        {
-            compared += 1;
-            missing += u64::from(same_as_every_row(&index, &release, (name, version), rows));
-        }
-    }
-    assert!(compared > 1000 && missing > 500, "{compared} {missing}");
 }
 
 /// `(name, arch, version)` of what dpkg has installed, out of the corpora's status file.

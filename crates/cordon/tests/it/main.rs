@@ -18,6 +18,7 @@ mod collect;
 mod disk;
 mod docs;
 mod engine;
+mod fleet;
 mod fuzz;
 mod golden;
 mod lab;
