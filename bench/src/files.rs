@@ -23,7 +23,7 @@ use std::{
 use bench_kit::up::Up;
 
 /// Between two writes to one file.
-const STEP: Duration = Duration::from_millis(100);
+const STEP_MILLIS: u64 = 100;
 
 /// How long the page may take to name every line.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -102,7 +102,7 @@ fn write(logs: &[PathBuf], rate: u64, secs: u64) -> u64 {
     let (mut written, began) = (0, Instant::now());
     let count = u64::try_from(files.len()).expect("few");
     for step in 1.. {
-        let due = rate * STEP.as_millis() as u64 * step / 1000;
+        let due = rate * STEP_MILLIS * step / 1000;
         for (at, file) in files.iter_mut().enumerate() {
             let share = (due - written) / (count - at as u64);
             let mut text = String::new();
@@ -117,10 +117,10 @@ fn write(logs: &[PathBuf], rate: u64, secs: u64) -> u64 {
             file.write_all(text.as_bytes()).expect("room");
             written += share;
         }
-        if step * STEP.as_millis() as u64 >= secs * 1000 {
+        if step * STEP_MILLIS >= secs * 1000 {
             return written;
         }
-        let next = STEP * u32::try_from(step).expect("few");
+        let next = Duration::from_millis(STEP_MILLIS * step);
         thread::sleep(next.saturating_sub(began.elapsed()));
     }
     written
