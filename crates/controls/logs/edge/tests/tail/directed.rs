@@ -436,7 +436,8 @@ fn a_log_at_rest_is_left_alone_and_whatever_happens_to_it_ends_the_rest() {
 #[test]
 fn many_lines_come_in_batches_that_each_end_with_the_pulse_that_counts_them() {
     let mut dir = Dir::new();
-    let lines: String = (0..1300).map(|number| format!("line {number}\n")).collect();
+    let lines: Vec<String> = (0..1300).map(|number| format!("line {number}\n")).collect();
+    let lines = lines.concat();
     dir.write("mail.log", lines.as_bytes());
     let mut tail = dir.tail();
     let mut heard = Heard::default();
