@@ -7,7 +7,7 @@
 //! the list is compared with the entries shown: absence from a cut list means nothing.
 
 use crate::host::{Arch, Fact, List};
-use crate::value::{DayOrder, Kb, entry_kb, stamp};
+use crate::value::{DayOrder, entry_kb, stamp};
 
 /// A heading with its value, and the numbered entries below it.
 struct Section<'a> {
@@ -104,7 +104,7 @@ fn arch(value: &str) -> Option<Arch> {
     ];
     let mut found = kinds.iter().filter(|(name, _)| {
         let rest = value.strip_prefix(name);
-        rest.is_some_and(|rest| rest.starts_with('-') || rest.trim_start().starts_with("pc"))
+        rest.is_some_and(|rest| rest.starts_with(['-', ' ']) && !rest.contains("family"))
     });
     found.next().map(|&(_, arch)| arch)
 }
