@@ -110,6 +110,19 @@ pub(crate) fn kbs_in(text: &str) -> impl Iterator<Item = Kb> + '_ {
     })
 }
 
+/// The update that an entry of a list of updates names: `KB943729`, and on Vista also `943729`.
+pub(crate) fn entry_kb(entry: &str) -> Option<Kb> {
+    let bare = || {
+        let entry = entry.trim();
+        let digits = entry.bytes().all(|byte| byte.is_ascii_digit());
+        let number = entry
+            .parsed()
+            .filter(|_| digits && (5..=8).contains(&entry.len()));
+        number.and_then(Kb::new)
+    };
+    kbs_in(entry).next().or_else(bare)
+}
+
 /// A day.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(transparent)]

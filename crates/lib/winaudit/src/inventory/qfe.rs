@@ -3,7 +3,7 @@
 //! whose name Windows XP lost: it is counted, and the list is not whole.
 
 use crate::host::{Fact, List};
-use crate::value::{DayOrder, Stamp, kbs_in, stamp};
+use crate::value::{DayOrder, Stamp, entry_kb, stamp};
 
 pub(crate) fn read(text: &str) -> Vec<Fact> {
     // Without a hint, WMI writes month first; Get-HotFix writes as the user does.
@@ -104,10 +104,11 @@ fn rows(text: &str, order: DayOrder, list: &mut List, facts: &mut Vec<Fact>) {
     }
 }
 
+/// Whether a word is an entry: a KB, its bare number, or one of the names of updates without one.
 fn is_id(word: &str) -> bool {
     let word = word.trim();
-    word.starts_with("File ")
-        || (word.len() <= 24 && word.starts_with(['K', 'Q']) && kbs_in(word).next().is_some())
+    let unnamed = word.starts_with("File ") || (word.starts_with('{') && word.len() == 38);
+    unnamed || (word.len() <= 24 && !word.contains(' ') && entry_kb(word).is_some())
 }
 
 /// Columns of a table: two blanks part them.
@@ -169,7 +170,7 @@ fn entry(
     facts: &mut Vec<Fact>,
 ) {
     list.shown += 1;
-    match kbs_in(id).next() {
+    match entry_kb(id) {
         Some(kb) => facts.push(Fact::Hotfix { kb, on, security }),
         None => list.unnamed += 1,
     }
@@ -219,11 +220,13 @@ mod tests {
 
     #[test]
     fn an_entry_without_a_name_is_counted() {
-        let facts = read("HotFixID   Installed\nFile 1     x\nQ147222    x\n");
+        let facts = read(
+            "HotFixID   Installed\nFile 1     x\nQ147222    x\n943729     x\n{7A068575-C5DB-43D9-BE20-3895D0C69B17}  x\n",
+        );
         let list = List {
             stated: None,
-            shown: 2,
-            unnamed: 1,
+            shown: 4,
+            unnamed: 2,
         };
         assert!(facts.contains(&Fact::List(list)), "{facts:?}");
     }

@@ -7,7 +7,7 @@
 //! the list is compared with the entries shown: absence from a cut list means nothing.
 
 use crate::host::{Arch, Fact, List};
-use crate::value::{DayOrder, Kb, kbs_in, stamp};
+use crate::value::{DayOrder, entry_kb, stamp};
 
 /// A heading with its value, and the numbered entries below it.
 struct Section<'a> {
@@ -104,7 +104,7 @@ fn arch(value: &str) -> Option<Arch> {
     ];
     let mut found = kinds.iter().filter(|(name, _)| {
         let rest = value.strip_prefix(name);
-        rest.is_some_and(|rest| rest.starts_with('-') || rest.trim_start().starts_with("pc"))
+        rest.is_some_and(|rest| rest.starts_with(['-', ' ']) && !rest.contains("family"))
     });
     found.next().map(|&(_, arch)| arch)
 }
@@ -167,7 +167,7 @@ fn hotfixes(sections: &[Section<'_>], at: usize, facts: &mut Vec<Fact>) {
         section
             .entries
             .iter()
-            .any(|entry| first_kb(entry).is_some() || entry.starts_with("File "))
+            .any(|entry| entry_kb(entry).is_some() || entry.starts_with("File "))
     };
     let found = after.iter().find(named).or_else(|| {
         let cards = after
@@ -191,7 +191,7 @@ fn hotfixes(sections: &[Section<'_>], at: usize, facts: &mut Vec<Fact>) {
     let shown = u32::try_from(section.entries.len()).unwrap_or(u32::MAX);
     let mut unnamed = 0;
     for entry in &section.entries {
-        match first_kb(entry) {
+        match entry_kb(entry) {
             Some(kb) => facts.push(Fact::Hotfix {
                 kb,
                 on: None,
@@ -210,10 +210,6 @@ fn hotfixes(sections: &[Section<'_>], at: usize, facts: &mut Vec<Fact>) {
         shown,
         unnamed,
     }));
-}
-
-fn first_kb(entry: &str) -> Option<Kb> {
-    kbs_in(entry).next()
 }
 
 /// Install date and start follow the product id; on XP the second is an uptime and no date.

@@ -62,7 +62,7 @@ pub enum Basis {
     NewerOfLine,
     /// The host takes the other of two ways: monthly rollup, or security-only and Internet Explorer.
     OtherWay,
-    /// An installed monthly rollup services the same component after it. Microsoft added older
+    /// A monthly rollup, installed or to be installed, services the same component after it. Microsoft added older
     /// updates to the rollups; that it added this one is not said anywhere. File versions decide.
     ComponentServiced,
     /// It is an optional preview, and what it fixes comes with the next cumulative update.

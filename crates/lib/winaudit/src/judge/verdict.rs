@@ -23,7 +23,7 @@ struct Judge<'a> {
     /// Who supersedes whom: KB below, then the one above.
     above: BTreeMap<u32, BTreeSet<u32>>,
     heads: BTreeMap<Line, u32>,
-    /// Components that an installed rollup serviced, and on which last day.
+    /// Components that rollups serviced: on which last day, and by which.
     serviced: BTreeMap<String, (Date, u32)>,
     security_only_way: bool,
 }
@@ -117,22 +117,26 @@ impl<'a> Judge<'a> {
         listed > 0 && listed * 2 >= since.len()
     }
 
+    /// Of each component the newest rollup that serviced it, of those that are there; else of all,
+    /// for a rollup that is to be installed services it then.
     fn services(&mut self) {
-        let rollups = self
-            .found
-            .all
-            .values()
-            .filter(|one| one.line == Line::Rollup && self.cover.has(one.kb));
-        for one in rollups {
+        let all = || {
+            self.found
+                .all
+                .values()
+                .filter(|one| one.line == Line::Rollup)
+        };
+        let any = all().any(|one| self.cover.has(one.kb));
+        let mut serviced = BTreeMap::new();
+        for one in all().filter(|one| !any || self.cover.has(one.kb)) {
             for &component in &one.components {
                 let key = component_words(self.feed.text(component));
-                let slot = self.serviced.entry(key).or_insert((one.low, one.kb));
-                if slot.0 < one.low {
-                    *slot = (one.low, one.kb);
-                }
+                let slot = serviced.entry(key).or_insert((one.low, one.kb));
+                *slot = (*slot).max((one.low, one.kb));
             }
         }
-        self.serviced.remove("");
+        serviced.remove("");
+        self.serviced = serviced;
     }
 
     fn one(&self, one: &Candidate) -> (Judgement, String) {
@@ -269,10 +273,23 @@ impl<'a> Judge<'a> {
         (head.kb != one.kb && head.is_no_older_than(one)).then_some(head.kb)
     }
 
-    /// Published out of band, for Internet Explorer, since there are rollups.
+    /// Published for Internet Explorer out of band, as a second package in its month, since there
+    /// are rollups. The day alone does not show it: feeds give regular packages the day of a
+    /// later revision.
     fn is_emergency(&self, one: &Candidate) -> bool {
+        let month = |one: &Candidate| one.low.number() / 100;
         let since = self.found.system.rollups_since();
+        let mut below = one.products.values().flatten();
+        let second = below.any(|kb| {
+            let regular = self
+                .found
+                .all
+                .get(kb)
+                .filter(|other| other.line == Line::Ie);
+            regular.is_some_and(|other| month(other) == month(one) && other.low < one.low)
+        });
         one.line == Line::Ie
+            && second
             && !one.low.is_patch_tuesday()
             && since.is_some_and(|since| one.low > since)
     }

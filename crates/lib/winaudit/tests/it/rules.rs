@@ -134,13 +134,16 @@ fn a_security_only_update_proves_itself_and_nothing_before() {
 
 #[test]
 fn an_emergency_fix_is_named_by_itself_until_it_is_covered() {
+    let regular = format!("20181211|CVE-8|4470199|{IE}|Internet Explorer|");
     let out_of_band = format!("20181220|CVE-9|4483187|{IE}|Internet Explorer|4470199");
     let mut rows = MONTHS.to_vec();
-    rows.push(&out_of_band);
+    rows.extend([regular.as_str(), out_of_band.as_str()]);
     let next = rows[3].replace("4470199", "4483187");
     rows[3] = &next;
     let report = judge(&w7(&["KB2841134"]), &feed(&rows));
     check(&report, 4_483_187, &Judgement::Missing);
+    // A regular package that a feed gives a later day is none.
+    check(&report, 4_470_199, &other(4_486_474, Basis::Superseded));
     // The plan needs the rollup alone: it contains the fix.
     assert_eq!(report.plan().len(), 1);
     check(
