@@ -75,6 +75,15 @@ impl Up {
                 .status(),
         );
         drop(self.child.wait());
+        // Its other half is nobody's child now: it still has the store until the kernel is done with it.
+        let gone = || {
+            let mut ask = Command::new("kill");
+            let ask = ask.args(["-0", "--", &group]).stderr(Stdio::null());
+            ask.status().is_ok_and(|status| !status.success())
+        };
+        while !gone() {
+            std::thread::yield_now();
+        }
     }
 
     fn get(&self, path: &str) -> String {

@@ -192,22 +192,32 @@ impl<'a, 'o> Desk<'a, 'o> {
             writeln!(self.out.data)?;
             return Ok(());
         }
-        let installed = line.installed.as_deref().unwrap_or("nothing");
-        let fixed = line.fixed.as_deref().or(line.reason.as_deref());
-        let asked = line
-            .requirement
-            .as_deref()
-            .map(|asked| format!("{asked}: "));
+        let asked = match &line.requirement {
+            Some(asked) if *asked != line.package => format!("{asked}: {}", line.package),
+            _ => line.package.clone(),
+        };
         writeln!(
             self.out.data,
-            "{:<12} {:<16} {:<32} {} -> {}",
+            "{:<12} {:<16} {:<32} {}",
             line.state,
             inert(&line.host),
-            inert(&format!("{}{}", asked.unwrap_or_default(), line.package)), // default: because a feed asks
-            inert(installed),
-            inert(fixed.unwrap_or("any version"))
+            inert(&asked),
+            inert(&shown(&line))
         )?;
         Ok(())
+    }
+}
+
+/// What is there and what would have to be, where versions are told; else why it is so.
+fn shown(line: &Line) -> String {
+    match (&line.installed, &line.fixed, &line.reason) {
+        (None, None, Some(reason)) => reason.clone(),
+        (None, None, None) => line.evidence.clone(),
+        (installed, fixed, reason) => {
+            let installed = installed.as_deref().unwrap_or("nothing");
+            let fixed = fixed.as_deref().or(reason.as_deref());
+            format!("{installed} -> {}", fixed.unwrap_or("any version"))
+        }
     }
 }
 
