@@ -39,7 +39,7 @@ pub(crate) enum Line {
     Stack,
     /// Service pack.
     ServicePack,
-    /// Only advisories, on no patch day: an optional preview.
+    /// Only advisories, in the second half of a month: an optional preview.
     Preview,
     /// A package of its own on a system with cumulative updates.
     Standalone,
@@ -330,7 +330,8 @@ fn classify(found: &mut Found, feed: &Feed) {
     for candidate in found.all.values_mut() {
         let on = candidate.on;
         let rollups = since.is_some_and(|since| candidate.high >= since);
-        let preview = !candidate.has_cve && !candidate.low.is_patch_tuesday();
+        // Optional previews come in the second half of a month and fix nothing with a CVE.
+        let preview = !candidate.has_cve && candidate.low.number() % 100 >= 15;
         candidate.line = match on.said {
             Some(line) => line,
             None if on.stack => Line::Stack,
@@ -363,6 +364,37 @@ fn classify(found: &mut Found, feed: &Feed) {
     for kb in rollups_by_edges(found) {
         if let Some(one) = found.all.get_mut(&kb) {
             one.line = Line::Rollup;
+        }
+    }
+    stand_alone(found);
+}
+
+/// A security-only update has a sister: the rollup of its month fixes the same CVEs, or, in the four
+/// months of which none is called a rollup, another package does. One without is a package of its
+/// own (the SHA-2 update of 2019 is), and no rollup contains it.
+fn stand_alone(found: &mut Found) {
+    let split = Date::new(2017, 2, 1);
+    let two_ways = |one: &&Candidate| matches!(one.line, Line::Rollup | Line::SecurityOnly);
+    let mut fixed: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
+    for one in found.all.values().filter(two_ways) {
+        for &cve in one.cves.iter().filter(|_| one.has_cve) {
+            fixed.entry(cve).or_default().push(one.kb);
+        }
+    }
+    let has_sister = |one: &Candidate| {
+        let mut others = one.cves.iter().filter_map(|cve| fixed.get(cve)).flatten();
+        others.any(|&kb| {
+            let rollup = found.all.get(&kb).is_some_and(|by| by.line == Line::Rollup);
+            kb != one.kb && (rollup || split.is_some_and(|split| one.low < split))
+        })
+    };
+    let alone = found
+        .all
+        .values()
+        .filter(|one| one.line == Line::SecurityOnly && !has_sister(one));
+    for kb in alone.map(|one| one.kb).collect::<Vec<_>>() {
+        if let Some(one) = found.all.get_mut(&kb) {
+            one.line = Line::Standalone;
         }
     }
 }

@@ -18,7 +18,7 @@
 //! 5. *Build*: where MSRC says which build a package brings, a host of that build with a revision as
 //!    high has it.
 //! 6. *Baseline*: Windows 8.1 Update (KB2919355) "is a cumulative update that includes the previous
-//!    security updates" of Windows 8.1 and Server 2012 R2.
+//!    security updates" of Windows 8.1 and Server 2012 R2: those of the days before its own.
 //! 7. *Alternatives*: since the rollups, a CVE is fixed on a product by either way; where every CVE of
 //!    a package is fixed there by something installed of the two ways, the package is. Not before: then
 //!    one CVE was often fixed by two packages, of which each was needed.
@@ -124,7 +124,7 @@ impl Cover {
             let before = found
                 .all
                 .values()
-                .filter(|one| one.line == Line::Single && day.is_some_and(|day| one.high <= day));
+                .filter(|one| one.line == Line::Single && day.is_some_and(|day| one.high < day));
             for one in before.map(|one| one.kb).collect::<Vec<_>>() {
                 self.prove(one, Why::Baseline);
             }
@@ -179,11 +179,8 @@ impl Cover {
 
     fn lines(&mut self, found: &Found) {
         let contains: [(Line, &[Line]); 5] = [
-            (Line::Cumulative, &[Line::Cumulative, Line::Preview]),
-            (
-                Line::Rollup,
-                &[Line::Rollup, Line::SecurityOnly, Line::Ie, Line::Preview],
-            ),
+            (Line::Cumulative, &[Line::Cumulative]),
+            (Line::Rollup, &[Line::Rollup, Line::SecurityOnly, Line::Ie]),
             (Line::Ie, &[Line::Ie]),
             (Line::Flash, &[Line::Flash]),
             (Line::Stack, &[Line::Stack]),

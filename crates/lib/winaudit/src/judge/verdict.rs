@@ -234,14 +234,6 @@ impl<'a> Judge<'a> {
                 let by = self.newer(one, one.line)?;
                 other(by, newest, "is the newest of its line")
             }
-            Line::Preview => {
-                let by = self.newer(one, Line::Cumulative);
-                other(
-                    by.or_else(|| self.newer(one, Line::Rollup))?,
-                    newest,
-                    "contains it",
-                )
-            }
             Line::SecurityOnly if !self.security_only_way => {
                 let by = self.newer(one, Line::Rollup)?;
                 other(by, Basis::OtherWay, "is the way that this host takes")
@@ -261,6 +253,7 @@ impl<'a> Judge<'a> {
             Line::SecurityOnly
             | Line::Ie
             | Line::ServicePack
+            | Line::Preview
             | Line::Standalone
             | Line::Single
             | Line::Optional => None,
@@ -353,12 +346,19 @@ impl<'a> Judge<'a> {
                     None => missing("not listed, and nothing newer of its line is"),
                 }
             }
-            Line::Preview => (
+            // Only while it is newer than all that could contain it; else it may be a package of its
+            // own, as the microcode updates were.
+            Line::Preview if !self.is_passed(one) => (
                 Judgement::Alternative {
                     by: Kb(one.kb),
                     basis: Basis::Preview,
                 },
                 "an optional preview: its content comes with the next cumulative update".to_owned(),
+            ),
+            Line::Preview => unknown(
+                Reason::Standalone,
+                "only advisories name it; a preview that is contained, or a package of its own"
+                    .into(),
             ),
             Line::Standalone => unknown(
                 Reason::Standalone,
@@ -388,6 +388,13 @@ impl<'a> Judge<'a> {
             | Line::Stack
             | Line::Single => missing("not listed, and nothing that contains it is"),
         }
+    }
+
+    /// Whether a cumulative update or rollup of the feed is newer.
+    fn is_passed(&self, one: &Candidate) -> bool {
+        [Line::Cumulative, Line::Rollup]
+            .iter()
+            .any(|&line| self.newer(one, line).is_some())
     }
 
     /// Servers have Flash only with the desktop experience: a listed Flash update shows it.

@@ -98,6 +98,28 @@ fn a_rollup_contains_its_sisters_and_all_before() {
 }
 
 #[test]
+fn a_package_of_its_own_is_in_no_rollup() {
+    let sha2 = format!("20190108|ADV1|4474419|{W7}|Code signing|");
+    let mut rows = MONTHS.to_vec();
+    rows.push(&sha2);
+    let report = judge(&w7(&["KB2841134", "KB4486563"]), &feed(&rows));
+    check(&report, 4_474_419, &Judgement::Unknown(Reason::Standalone));
+}
+
+#[test]
+fn a_preview_need_not_be_installed_until_something_newer_could_contain_it() {
+    let (late, early) = (
+        format!("20190220|ADV1|4487029|{W10}|HTTP|"),
+        format!("20190122|ADV2|4465065|{W10}|Microcode|"),
+    );
+    let mut rows = LCU.to_vec();
+    rows.extend([late.as_str(), early.as_str()]);
+    let report = judge(&w10(&["KB4487044"]), &feed(&rows));
+    check(&report, 4_487_029, &other(4_487_029, Basis::Preview));
+    check(&report, 4_465_065, &Judgement::Unknown(Reason::Standalone));
+}
+
+#[test]
 fn an_older_rollup_leaves_one_to_install() {
     let report = judge(&w7(&["KB2841134", "KB4480970"]), &feed(&MONTHS));
     check(&report, 4_486_563, &Judgement::Missing);
