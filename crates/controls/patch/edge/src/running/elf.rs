@@ -389,3 +389,73 @@ impl Fields<'_> {
         self.array(at).map(u64::from_le_bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files made by hand, also the seeds of the fuzz target.
+    fn seed(name: &str) -> Vec<u8> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        std::fs::read(folder.join("../../../../fuzz/corpus/elf_note").join(name)).unwrap()
+    }
+
+    #[test]
+    fn a_build_id_is_read_of_either_class_and_order() {
+        let wide = seed("shared64");
+        let image = read_elf(wide.as_slice()).unwrap();
+        assert_eq!(
+            build_id(wide.as_slice(), &image),
+            Ok(Some("000102030405060708090a0b0c0d0e0f10111213".into()))
+        );
+        let big = seed("big32");
+        let image = read_elf(big.as_slice()).unwrap();
+        assert_eq!(
+            build_id(big.as_slice(), &image),
+            Ok(Some("0102030405060708".into()))
+        );
+        assert_eq!(read_elf(&b"#!/bin/sh"[..]), Err(ElfError::NotElf));
+        let cut = wide.get(..100).unwrap();
+        assert_eq!(read_elf(cut), Err(ElfError::Outside("its program headers")));
+        let notes_outside = big.get(..90).unwrap();
+        assert_eq!(
+            build_id(notes_outside, &image),
+            Err(ElfError::Outside("its notes"))
+        );
+    }
+
+    #[test]
+    fn words_are_those_that_the_loader_writes_plain_and_packed() {
+        let bytes = seed("shared64");
+        let image = read_elf(bytes.as_slice()).unwrap();
+        let words: Vec<(u64, u64)> = image
+            .words(bytes.as_slice())
+            .unwrap()
+            .iter()
+            .map(|word| (word.at, word.value))
+            .collect();
+        // Two plain ones; then, packed, 0x2010 and, two words behind it, bit 2 of 0b101.
+        assert_eq!(
+            words,
+            [(0x2000, 0x1000), (0x2008, 0x1008), (0x2010, 0), (0x2020, 0)]
+        );
+        assert_eq!(image.base(0x7000_0000, 0), Some(0x7000_0000));
+        assert_eq!(
+            image.base(0x7000_0000, 0x5000),
+            None,
+            "no code begins there"
+        );
+    }
+
+    #[test]
+    fn packed_relocations_are_a_place_and_maps_of_63() {
+        let table: Vec<u8> = [0x1000_u64, 0b11, 0b11, 0x9000]
+            .iter()
+            .flat_map(|entry| entry.to_le_bytes())
+            .collect();
+        assert_eq!(
+            unpack_relr(&table),
+            [0x1000, 0x1008, 0x1008 + 63 * 8, 0x9000]
+        );
+    }
+}
