@@ -195,7 +195,11 @@ fn build_id_among(notes: &[u8], align: usize, big: bool) -> Option<String> {
         if note.u32(8)? == NT_GNU_BUILD_ID && name == b"GNU\0" {
             let id = note.bytes.get(desc_at..end)?;
             let fits = (1..=MAX_BUILD_ID_BYTES).contains(&id.len());
-            return fits.then(|| id.iter().map(|byte| format!("{byte:02x}")).collect());
+            let mut text = String::with_capacity(2 * id.len());
+            for digit in id.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+                text.extend(char::from_digit(u32::from(digit), 16));
+            }
+            return fits.then_some(text);
         }
         at = at.checked_add(end.checked_next_multiple_of(align)?)?;
     }
@@ -268,71 +272,61 @@ impl Elf {
         ) else {
             return Ok(Vec::new());
         };
-        let len_dynamic = usize::try_from(dynamic.in_file)
-            .unwrap_or(usize::MAX)
-            .min(MAX_NOTE_BYTES);
+        let outside = ElfError::Outside("its dynamic section");
+        let len_dynamic = usize::try_from(dynamic.in_file).unwrap_or(usize::MAX);
         let table = bytes
-            .at(dynamic.offset, len_dynamic)
-            .ok_or(ElfError::Outside("its dynamic section"))?;
-        let entry = |tag: u64| {
-            let mut entries = table.chunks_exact(16).map(|entry| Fields {
-                bytes: entry,
-                big: false,
-            });
-            entries.find_map(|entry| (entry.u64(0)? == tag).then(|| entry.u64(8)).flatten())
-        };
-        let within = |at: u64| {
+            .at(dynamic.offset, len_dynamic.min(MAX_NOTE_BYTES))
+            .ok_or(outside)?;
+        let within = |at: &u64| {
             at.checked_sub(from)
                 .is_some_and(|at| at.saturating_add(8) <= len)
         };
-        let read = |at: Option<u64>, len: Option<u64>, size: usize| -> Result<Vec<u8>, ElfError> {
-            let (Some(at), Some(len)) = (at, len) else {
-                return Ok(Vec::new());
-            };
-            let len = usize::try_from(len)
-                .unwrap_or(usize::MAX)
-                .min(MAX_WORDS * size);
-            let at = self
-                .file_offset(at)
-                .ok_or(ElfError::Outside("its relocations"))?;
-            bytes
-                .at(at, len)
-                .ok_or(ElfError::Outside("its relocations"))
-        };
-        let word = |at: u64| {
-            bytes.at(self.file_offset(at)?, 8).and_then(|raw| {
-                Fields {
-                    bytes: &raw,
-                    big: false,
-                }
-                .u64(0)
-            })
-        };
+        let raw = |at: u64| little(&bytes.at(self.file_offset(at)?, 8)?).u64(0);
         let mut words = Vec::new();
-        for entry in read(entry(DT_RELA), entry(DT_RELA_BYTES), 24)?.chunks_exact(24) {
-            let entry = Fields {
-                bytes: entry,
-                big: false,
-            };
-            if let (Some(at), Some(info), Some(value)) = (entry.u64(0), entry.u64(8), entry.u64(16))
-                && info == *relative
-                && within(at)
-                && let Some(raw) = word(at)
-            {
+        for entry in self
+            .table(bytes, &table, DT_RELA, DT_RELA_BYTES, 24)?
+            .chunks_exact(24)
+        {
+            let entry = little(entry);
+            let (at, info, value) = (entry.u64(0), entry.u64(8), entry.u64(16));
+            let at = at.filter(within).filter(|_| info == Some(*relative));
+            if let (Some(at), Some(value), Some(raw)) = (at, value, at.and_then(raw)) {
                 words.push(Word { at, value, raw });
             }
         }
-        let packed = read(entry(DT_RELR), entry(DT_RELR_BYTES), 8)?;
-        for at in unpack_relr(&packed).into_iter().filter(|at| within(*at)) {
-            if let Some(raw) = word(at) {
-                words.push(Word {
-                    at,
-                    value: raw,
-                    raw,
-                });
+        let packed = self.table(bytes, &table, DT_RELR, DT_RELR_BYTES, 8)?;
+        for at in unpack_relr(&packed).into_iter().filter(within) {
+            if let Some(raw) = raw(at) {
+                let value = raw;
+                words.push(Word { at, value, raw });
             }
         }
         Ok(words)
+    }
+
+    /// The table that the dynamic section names by the tag `at`, its bytes by the tag `len`, of at most
+    /// [`MAX_WORDS`] entries; empty if it names none.
+    fn table<B: Bytes + ?Sized>(
+        &self,
+        bytes: &B,
+        dynamic: &[u8],
+        at: u64,
+        len: u64,
+        entry_bytes: usize,
+    ) -> Result<Vec<u8>, ElfError> {
+        let value = |tag: u64| {
+            let mut entries = dynamic.chunks_exact(16).map(little);
+            entries.find_map(|entry| (entry.u64(0)? == tag).then(|| entry.u64(8)).flatten())
+        };
+        let (Some(at), Some(len)) = (value(at), value(len)) else {
+            return Ok(Vec::new());
+        };
+        let len = usize::try_from(len)
+            .unwrap_or(usize::MAX)
+            .min(MAX_WORDS * entry_bytes);
+        let outside = ElfError::Outside("its relocations");
+        let at = self.file_offset(at).ok_or(outside.clone())?;
+        bytes.at(at, len).ok_or(outside)
     }
 }
 
@@ -340,11 +334,7 @@ impl Elf {
 fn unpack_relr(table: &[u8]) -> Vec<u64> {
     let (mut all, mut next) = (Vec::new(), 0_u64);
     for entry in table.chunks_exact(8) {
-        let Some(entry) = (Fields {
-            bytes: entry,
-            big: false,
-        })
-        .u64(0) else {
+        let Some(entry) = little(entry).u64(0) else {
             break;
         };
         if entry & 1 == 0 {
@@ -360,6 +350,10 @@ fn unpack_relr(table: &[u8]) -> Vec<u64> {
         }
     }
     all
+}
+
+fn little(bytes: &[u8]) -> Fields<'_> {
+    Fields { bytes, big: false }
 }
 
 struct Fields<'a> {

@@ -287,9 +287,9 @@ fn removed(release: &str, images: &[Image<'_>]) -> Option<(String, Kind, String)
 /// The letters of the last part of a release that has any: `el` of `503.el9_4`, `eluek` of `9.el8uek`.
 fn vendor(version: &str) -> Option<String> {
     let release = version.split_once('-')?.1;
-    let parts = release
+    let mut parts = release
         .split('.')
         .filter(|part| part.starts_with(|c: char| c.is_ascii_alphabetic()));
-    let last = parts.last()?.split('_').next()?;
+    let last = parts.next_back()?.split('_').next()?;
     Some(last.chars().filter(char::is_ascii_alphabetic).collect())
 }

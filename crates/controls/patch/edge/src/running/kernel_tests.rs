@@ -32,7 +32,7 @@ fn check(kind: Kind, release: &str, build: &str, list: &[(&str, &str)], expected
 #[test]
 fn debian_and_its_children() {
     let check = |release, build, list: &[(&str, &str)], expected| {
-        check(Kind::Deb, release, build, list, expected)
+        check(Kind::Deb, release, build, list, expected);
     };
     let old = ("linux-image-5.10.0-9-amd64", "5.10.70-1");
     let new = ("linux-image-5.10.0-28-amd64", "5.10.209-2");
@@ -97,6 +97,13 @@ fn debian_and_its_children() {
         &[anew],
         "behind linux-image-5.10.0-28-amd64 5.10.216-1",
     );
+}
+
+#[test]
+fn releases_that_name_their_vendor_and_builds_that_do() {
+    let check = |release, build, list: &[(&str, &str)], expected| {
+        check(Kind::Deb, release, build, list, expected);
+    };
     let deb13 = [
         ("linux-image-6.12.48+deb13-amd64", "6.12.48-1"),
         ("linux-image-6.12.57+deb13-amd64", "6.12.57-1"),

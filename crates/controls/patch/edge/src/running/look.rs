@@ -29,6 +29,9 @@ const MAX_MEMORY_BYTES: u64 = 1024 * 1024;
 /// Ticks of `/proc/PID/stat` in a second: the same for user space on every machine that we know.
 const TICKS_PER_SEC: u64 = 100;
 
+/// Major and minor number of a device, and a file on it.
+type Inode = ((u32, u32), u64);
+
 type Found = (Vec<Stale>, Looked, Vec<Unseen>);
 
 /// Every process below `proc`.
@@ -40,8 +43,9 @@ pub(super) fn processes(proc: &Path) -> Result<Found, RunningError> {
     let mut pids = Vec::new();
     for entry in fs::read_dir(proc).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name();
+        // ok: because what is no number is no process
         if let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) {
-            pids.push(pid); // ok above: because what is no number is no process
+            pids.push(pid);
         }
     }
     if pids.is_empty() {
@@ -55,8 +59,8 @@ pub(super) fn processes(proc: &Path) -> Result<Found, RunningError> {
     Ok((
         stale,
         Looked {
-            others_hidden,
             beyond_limit,
+            others_hidden,
             ..looked
         },
         unseen,
@@ -97,7 +101,7 @@ struct Look {
     boot_secs: u64,
     places: Places,
     /// Build-ids of files on disk, by device and inode.
-    builds: BTreeMap<((u32, u32), u64), Build>,
+    builds: BTreeMap<Inode, Build>,
     stale: Vec<Stale>,
     looked: Looked,
     unseen: Vec<Unseen>,
@@ -187,14 +191,14 @@ impl Look {
     }
 
     fn mappings(&mut self, process: &Process<'_>, mappings: Vec<Mapping>) {
-        let mut files: BTreeMap<((u32, u32), u64, Vec<u8>), Mapping> = BTreeMap::new();
+        let mut files: BTreeMap<(Inode, Vec<u8>), Mapping> = BTreeMap::new();
         for mapping in mappings {
             if maps::made_at_run_time(&mapping.name) {
                 self.looked.made_at_run_time += 1;
                 continue;
             }
             // A file's first executable part; the same library twice is one file.
-            let key = (mapping.device, mapping.inode, mapping.name.clone());
+            let key = ((mapping.device, mapping.inode), mapping.name.clone());
             let first = files.entry(key).or_insert_with(|| mapping.clone());
             if mapping.offset < first.offset {
                 *first = mapping;

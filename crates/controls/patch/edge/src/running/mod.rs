@@ -8,6 +8,8 @@
 //! [`running`] reads, [`maps`], [`elf`] and [`kernel`] judge and are pure. What could not be looked at is
 //! counted and told, never left out.
 
+#[cfg(test)]
+mod blind_tests;
 pub mod elf;
 pub mod kernel;
 #[cfg(test)]

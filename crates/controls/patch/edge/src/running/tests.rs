@@ -12,16 +12,16 @@ use std::{
 use cordon_testkit::skip;
 
 use super::{
-    Boot, Build, How, Reboot, Roots, Rung, Running, RunningError, Stale,
+    Build, How, Roots, Rung, Running, Stale,
     elf::{Bytes, build_id, read_elf},
     maps, running, running_of,
 };
 
 /// A private folder with a library of its own name, gone at the end.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let path =
             std::env::temp_dir().join(format!("cordon-running-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
@@ -87,12 +87,11 @@ impl Drop for Cat {
 /// A library that this very process maps, or one that lies beside it.
 fn system(name: &str) -> PathBuf {
     let all = maps::executable_mappings(&fs::read("/proc/self/maps").unwrap()).unwrap();
-    let libc = all
+    let mut libc = all
         .iter()
         .map(|m| PathBuf::from(String::from_utf8(m.name.clone()).unwrap()));
     let folder = libc
-        .filter(|path| path.to_string_lossy().contains("libc.so"))
-        .next()
+        .find(|path| path.to_string_lossy().contains("libc.so"))
         .unwrap();
     let mut found: Vec<PathBuf> = fs::read_dir(folder.parent().unwrap())
         .unwrap()
@@ -329,6 +328,7 @@ fn no_image_of_this_machine_is_called_overwritten() {
     let folder = Folder::new("all");
     let pids: Vec<u32> = fs::read_dir("/proc")
         .unwrap()
+        // ok: because what is no number is no process
         .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
         .collect();
     for pid in &pids {
@@ -459,136 +459,4 @@ fn a_file_bound_over_is_judged_where_the_process_sees_it() {
         .unwrap();
     nothing(&bound.judged());
     assert!(matches!(only(&host.judged()).how, How::Overwritten { .. }));
-}
-
-/// A made-up proc: what cannot be read is an error or told, never left out.
-#[test]
-fn what_cannot_be_looked_at_is_told() {
-    let folder = Folder::new("blind");
-    let roots = Roots {
-        proc: folder.0.join("proc"),
-        sys: folder.0.join("sys"),
-        run: folder.0.join("run"),
-    };
-    let put = |path: &str, text: &str| {
-        let path = folder.0.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    assert!(matches!(
-        running(&roots, &[]),
-        Err(RunningError::Unreadable { .. })
-    ));
-    fs::create_dir_all(&roots.proc).unwrap();
-    assert!(matches!(
-        running(&roots, &[]),
-        Err(RunningError::NoProcesses(_))
-    ));
-    let stat = |pid: u32| format!("{pid} (p{pid}) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0");
-    put("proc/7/stat", &stat(7));
-    assert!(
-        matches!(running(&roots, &[]), Err(RunningError::Unreadable { .. })),
-        "no boot time"
-    );
-    put("proc/stat", "cpu 1\n");
-    assert!(matches!(
-        running(&roots, &[]),
-        Err(RunningError::NotUnderstood { .. })
-    ));
-    put("proc/stat", "btime 1790000000\n");
-    assert!(
-        matches!(running(&roots, &[]), Err(RunningError::Unreadable { .. })),
-        "no namespace of ours"
-    );
-    fs::create_dir_all(folder.0.join("proc/self/ns")).unwrap();
-    symlink("mnt:[1]", folder.0.join("proc/self/ns/mnt")).unwrap();
-    symlink("/", folder.0.join("proc/self/root")).unwrap();
-    fs::create_dir_all(folder.0.join("proc/7/maps")).unwrap(); // cannot be read
-    put("proc/8/stat", &stat(8));
-    put("proc/8/maps", "1000-2000 r-xp\n"); // cannot be understood
-    put("proc/9/stat", &stat(9)); // ends before its maps are read
-    put("proc/10/stat", &stat(10));
-    put(
-        "proc/10/maps",
-        "1000-2000 r-xp 00000000 01:02 3 /nowhere/lib.so\n",
-    );
-    fs::create_dir_all(folder.0.join("proc/10/ns")).unwrap();
-    symlink("mnt:[1]", folder.0.join("proc/10/ns/mnt")).unwrap();
-    put(
-        "proc/11/stat",
-        "11 (thread) S 2 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 5 0",
-    );
-    let judged = running(&roots, &[]).unwrap();
-    let unseen: Vec<(u32, bool)> = judged
-        .unseen
-        .iter()
-        .map(|u| (u.pid, u.path.is_some()))
-        .collect();
-    assert_eq!(
-        unseen,
-        [(7, false), (8, false), (10, true)],
-        "{:?}",
-        judged.unseen
-    );
-    let looked = judged.looked;
-    assert_eq!(
-        (looked.processes, looked.vanished, looked.kernel_threads),
-        (1, 1, 1)
-    );
-    assert!(looked.others_hidden, "there is always a process 1");
-    assert!(
-        matches!(judged.kernel.boot, Boot::Unknown { .. }),
-        "no release"
-    );
-    assert_eq!(judged.rung(), Rung::Unknown);
-}
-
-#[test]
-fn the_package_manager_and_live_patches_are_heard() {
-    let folder = Folder::new("reboot");
-    let roots = Roots {
-        sys: folder.0.join("sys"),
-        run: folder.0.join("run"),
-        ..Roots::default()
-    };
-    let own = [std::process::id()];
-    let look = || running_of(&roots, &[], &own).unwrap();
-    assert_eq!(
-        (look().reboot, look().kernel.livepatches),
-        (Reboot::NotAsked, Ok(Vec::new()))
-    );
-    fs::create_dir_all(&roots.run).unwrap();
-    fs::write(roots.run.join("reboot-required"), "").unwrap();
-    assert_eq!(
-        look().reboot,
-        Reboot::Required {
-            packages: Vec::new()
-        }
-    );
-    fs::write(
-        roots.run.join("reboot-required.pkgs"),
-        "libc6\nlinux-base\nlibc6\n",
-    )
-    .unwrap();
-    assert_eq!(
-        look().reboot,
-        Reboot::Required {
-            packages: vec!["libc6".into(), "linux-base".into()]
-        }
-    );
-    assert_eq!(look().rung(), Rung::Behind);
-    let patch = roots.sys.join("kernel/livepatch/kpatch_1");
-    fs::create_dir_all(&patch).unwrap();
-    fs::write(patch.join("enabled"), "1\n").unwrap();
-    assert!(look().kernel.livepatches.is_err(), "half a state is none");
-    fs::write(patch.join("transition"), "0\n").unwrap();
-    let patches = look().kernel.livepatches.unwrap();
-    assert_eq!(
-        (
-            patches[0].name.as_str(),
-            patches[0].enabled,
-            patches[0].in_transition
-        ),
-        ("kpatch_1", true, false)
-    );
 }
