@@ -17,6 +17,7 @@ use cordon_logs_edge::{
     syslog, unescape,
 };
 use cordon_model::{Level, Policy, SourceName, Time};
+use cordon_patch_edge::running::{elf, maps};
 
 use crate::root;
 
@@ -181,6 +182,24 @@ const TARGETS: &[(&str, Target)] = &[
         fs::remove_file(path).unwrap();
     }),
     ("journal_entry", |bytes| drop(journal::read_entry(bytes))),
+    ("proc_maps", |bytes| {
+        drop(maps::read_stat(bytes));
+        drop(maps::boot_secs(bytes));
+        for mapping in maps::executable_mappings(bytes).unwrap_or_default() {
+            assert!(mapping.start < mapping.end);
+            let names = maps::names(&mapping.name);
+            assert!(names.iter().any(|name| name.path == mapping.name));
+            maps::made_at_run_time(&mapping.name);
+        }
+    }),
+    ("elf_note", |bytes| {
+        if let Ok(image) = elf::read_elf(bytes) {
+            drop(elf::build_id(bytes, &image));
+            image.base(0x7f00_0000_0000, 0x1000);
+            let words = image.words(bytes).unwrap_or_default();
+            assert!(words.len() <= 2 * elf::MAX_WORDS + 64);
+        }
+    }),
     ("message", |content| {
         for kind in [Kind::Datagram, Kind::Stream, Kind::Beats, Kind::Json] {
             let record = Record {

@@ -6,6 +6,7 @@ mod dpkg;
 mod feeds;
 mod hosts;
 mod prove;
+pub mod running;
 mod unpack;
 
 pub use apt::{Index, LISTS, advisories, security_indexes};

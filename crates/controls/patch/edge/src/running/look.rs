@@ -1,0 +1,414 @@
+//! Reads the processes, one after the other. A process that ends meanwhile is normal; one that may not be
+//! read is told.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs::{self, File},
+    io::{self, ErrorKind, Read},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Build, How, Looked, RunningError, Stale, Unseen,
+    elf::{self, Bytes, ElfError, Word},
+    maps::{self, Mapping, Name, Stat},
+    place::{Identity, Pieces, Place, Places},
+};
+
+/// Most processes that are looked at; more are counted.
+pub const MAX_PROCESSES: usize = 65_536;
+
+/// Most bytes of one process's `maps`; a process with more is unseen.
+pub const MAX_MAPS_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Most bytes of a process's relocated memory that are read at once.
+const MAX_MEMORY_BYTES: u64 = 1024 * 1024;
+
+/// Ticks of `/proc/PID/stat` in a second: the same for user space on every machine that we know.
+const TICKS_PER_SEC: u64 = 100;
+
+/// Major and minor number of a device, and a file on it.
+type Inode = ((u32, u32), u64);
+
+type Found = (Vec<Stale>, Looked, Vec<Unseen>);
+
+/// Every process below `proc`.
+pub(super) fn processes(proc: &Path) -> Result<Found, RunningError> {
+    let unreadable = |error| RunningError::Unreadable {
+        path: proc.to_owned(),
+        error,
+    };
+    let mut pids = Vec::new();
+    for entry in fs::read_dir(proc).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        // ok: because what is no number is no process
+        if let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) {
+            pids.push(pid);
+        }
+    }
+    if pids.is_empty() {
+        return Err(RunningError::NoProcesses(proc.to_owned()));
+    }
+    pids.sort_unstable();
+    let others_hidden = !pids.contains(&1);
+    let beyond_limit = pids.len().saturating_sub(MAX_PROCESSES) as u64;
+    pids.truncate(MAX_PROCESSES);
+    let (stale, looked, unseen) = these(proc, &pids)?;
+    Ok((
+        stale,
+        Looked {
+            beyond_limit,
+            others_hidden,
+            ..looked
+        },
+        unseen,
+    ))
+}
+
+/// The processes `pids` below `proc`.
+pub(super) fn these(proc: &Path, pids: &[u32]) -> Result<Found, RunningError> {
+    let path = proc.join("stat");
+    let stat = fs::read(&path).map_err(|error| RunningError::Unreadable {
+        path: path.clone(),
+        error,
+    })?;
+    let boot_secs =
+        maps::boot_secs(&stat).map_err(|error| RunningError::NotUnderstood { path, error })?;
+    let places = Places::new(proc).map_err(|error| RunningError::Unreadable {
+        path: proc.join("self/ns/mnt"),
+        error,
+    })?;
+    let mut look = Look {
+        boot_secs,
+        places,
+        builds: BTreeMap::new(),
+        stale: Vec::new(),
+        looked: Looked::default(),
+        unseen: Vec::new(),
+    };
+    for pid in pids {
+        look.places.hear(&proc.join(pid.to_string()));
+    }
+    for pid in pids {
+        look.process(*pid, &proc.join(pid.to_string()));
+    }
+    Ok((look.stale, look.looked, look.unseen))
+}
+
+struct Look {
+    boot_secs: u64,
+    places: Places,
+    /// Build-ids of files on disk, by device and inode.
+    builds: BTreeMap<Inode, Build>,
+    stale: Vec<Stale>,
+    looked: Looked,
+    unseen: Vec<Unseen>,
+}
+
+/// One process while it is judged.
+struct Process<'a> {
+    pid: u32,
+    folder: &'a Path,
+    stat: Stat,
+    place: Place,
+    started_ms: u64,
+}
+
+/// What was found of one file of a process.
+enum Judged {
+    Runs,
+    Refuted,
+    Stale(Name, How),
+    Unseen(String),
+}
+
+impl Look {
+    fn process(&mut self, pid: u32, folder: &Path) {
+        let mut name = String::new();
+        match self.judge_process(pid, folder, &mut name) {
+            Ok(()) => {}
+            Err(error) if gone(&error) => self.looked.vanished += 1,
+            Err(error) => {
+                let why = error.to_string();
+                self.unseen.push(Unseen {
+                    pid,
+                    process: name,
+                    path: None,
+                    why,
+                });
+            }
+        }
+    }
+
+    fn judge_process(&mut self, pid: u32, folder: &Path, name: &mut String) -> io::Result<()> {
+        let stat = maps::read_stat(&fs::read(folder.join("stat"))?).map_err(io::Error::other)?;
+        name.clone_from(&stat.name);
+        if stat.kernel_thread {
+            self.looked.kernel_threads += 1;
+            return Ok(());
+        }
+        if matches!(stat.state, b'Z' | b'X') {
+            self.looked.zombies += 1;
+            return Ok(());
+        }
+        let bytes = read_maps(&folder.join("maps"))?;
+        let mappings = maps::executable_mappings(&bytes).map_err(io::Error::other)?;
+        if bytes.is_empty() {
+            self.looked.vanished += 1; // it ended between its two files
+            return Ok(());
+        }
+        let place = self.places.of(folder)?;
+        let since_boot_ms = stat.start_ticks.saturating_mul(1000) / TICKS_PER_SEC;
+        let started_ms = self
+            .boot_secs
+            .saturating_mul(1000)
+            .saturating_add(since_boot_ms);
+        let process = Process {
+            pid,
+            folder,
+            stat,
+            place,
+            started_ms,
+        };
+        let (stale_before, unseen_before) = (self.stale.len(), self.unseen.len());
+        let before = self.looked;
+        self.mappings(&process, mappings);
+        // Another process may have taken the number meanwhile; what was found would be of a mixture.
+        let still = maps::read_stat(&fs::read(folder.join("stat"))?).map_err(io::Error::other)?;
+        if still.start_ticks == process.stat.start_ticks && still.state != b'Z' {
+            self.looked.processes += 1;
+        } else {
+            self.stale.truncate(stale_before);
+            self.unseen.truncate(unseen_before);
+            self.looked = Looked {
+                vanished: before.vanished + 1,
+                ..before
+            };
+        }
+        Ok(())
+    }
+
+    fn mappings(&mut self, process: &Process<'_>, mappings: Vec<Mapping>) {
+        let mut files: BTreeMap<(Inode, Vec<u8>), Mapping> = BTreeMap::new();
+        for mapping in mappings {
+            if maps::made_at_run_time(&mapping.name) {
+                self.looked.made_at_run_time += 1;
+                continue;
+            }
+            // A file's first executable part; the same library twice is one file.
+            let key = ((mapping.device, mapping.inode), mapping.name.clone());
+            let first = files.entry(key).or_insert_with(|| mapping.clone());
+            if mapping.offset < first.offset {
+                *first = mapping;
+            }
+        }
+        for mapping in files.into_values() {
+            self.looked.files += 1;
+            match self.judge(process, &mapping) {
+                Judged::Runs => {}
+                Judged::Refuted => self.looked.refuted += 1,
+                Judged::Stale(name, how) => self.stale.push(Stale {
+                    pid: process.pid,
+                    process: process.stat.name.clone(),
+                    started_secs: process.started_ms / 1000,
+                    path: OsStr::from_bytes(process.place.within(&name.path).unwrap_or(&name.path))
+                        .into(),
+                    root: process.place.root.clone(),
+                    how,
+                }),
+                Judged::Unseen(why) => self.unseen.push(Unseen {
+                    pid: process.pid,
+                    process: process.stat.name.clone(),
+                    path: Some(OsStr::from_bytes(&mapping.name).into()),
+                    why,
+                }),
+            }
+        }
+    }
+
+    fn judge(&mut self, process: &Process<'_>, mapping: &Mapping) -> Judged {
+        let mut at_name = None;
+        for name in maps::names(&mapping.name) {
+            let Some(path) = process.place.within(&name.path) else {
+                return Judged::Unseen(
+                    "its name is outside of the root that can be reached".into(),
+                );
+            };
+            match process.place.look(path) {
+                Err(error) => return Judged::Unseen(error.to_string()),
+                Ok(Some(found))
+                    if found.device == mapping.device && found.inode == mapping.inode =>
+                {
+                    return self.unchanged(process, mapping, name, &found);
+                }
+                Ok(found) => {
+                    at_name.get_or_insert((name, found));
+                }
+            }
+        }
+        let Some((name, found)) = at_name else {
+            return Judged::Unseen("it has no name".into());
+        };
+        let path = process.place.within(&name.path).unwrap_or(&name.path);
+        match found {
+            None if name.marked => Judged::Stale(name, How::Deleted),
+            None => Judged::Unseen(
+                "its name leads nowhere in its root: another mount may lie over it".into(),
+            ),
+            Some(found) => match mapped_identity(process, mapping) {
+                // Overlays and btrfs show one device in maps and another to who asks.
+                Ok(mapped) if mapped.is(&found) => self.unchanged(process, mapping, name, &found),
+                Err(_) if !name.marked && found.inode == mapping.inode => {
+                    self.unchanged(process, mapping, name, &found)
+                }
+                Err(error) if !name.marked => Judged::Unseen(format!(
+                    "another inode has its name, and whether it is another file could not be asked: {error}"
+                )),
+                Ok(_) | Err(_) => {
+                    let runs = build_of(map_file(process, mapping));
+                    let on_disk = self.build_on_disk(process, path, &found);
+                    Judged::Stale(name, How::Replaced { runs, on_disk })
+                }
+            },
+        }
+    }
+
+    /// The same file as when it was mapped; its content may be another.
+    fn unchanged(
+        &mut self,
+        process: &Process<'_>,
+        mapping: &Mapping,
+        name: Name,
+        found: &Identity,
+    ) -> Judged {
+        // `btime` is rounded down, so a start is never later than it was: no change is missed.
+        if found.changed_ms <= i64::try_from(process.started_ms).unwrap_or(i64::MAX) {
+            return Judged::Runs;
+        }
+        let path = process.place.within(&name.path).unwrap_or(&name.path);
+        let asked = process
+            .place
+            .open(path, found)
+            .map_err(|error| error.to_string());
+        match asked.and_then(|file| overwritten(process, mapping, &Pieces(file))) {
+            Ok(None) => Judged::Refuted,
+            Ok(Some(evidence)) => {
+                let on_disk = self.build_on_disk(process, path, found);
+                Judged::Stale(name, How::Overwritten { evidence, on_disk })
+            }
+            Err(why) => Judged::Stale(name, How::Suspected { why }),
+        }
+    }
+
+    fn build_on_disk(&mut self, process: &Process<'_>, path: &[u8], found: &Identity) -> Build {
+        let key = (found.device, found.inode);
+        let read = || build_of(process.place.open(path, found));
+        self.builds.entry(key).or_insert_with(read).clone()
+    }
+}
+
+/// What proves that the image in memory was not made from the file on disk; none if it was. See [`elf`].
+fn overwritten(
+    process: &Process<'_>,
+    mapping: &Mapping,
+    file: &Pieces,
+) -> Result<Option<String>, String> {
+    let said = |error: ElfError| format!("it cannot be compared with memory: {error}");
+    let image = elf::read_elf(file).map_err(said)?;
+    if !image.has_code() {
+        return Err("it has no executable part any more".into());
+    }
+    let Some(base) = image.base(mapping.start, mapping.offset) else {
+        return Ok(Some(format!(
+            "no executable part of the file begins at {:#x}, from where one is mapped",
+            mapping.offset
+        )));
+    };
+    // What the loader wrote differs from the file; only such a word can tell.
+    let mut words = image.words(file).map_err(said)?;
+    words.retain(|word| base.wrapping_add(word.value) != word.raw);
+    let Some((from, len)) = image.read_only_after().filter(|_| !words.is_empty()) else {
+        return Err("the loader left no word in it by which to tell".into());
+    };
+    let first = words.iter().map(|word| word.at).min().unwrap_or(from);
+    let len = from
+        .saturating_add(len)
+        .saturating_sub(first)
+        .min(MAX_MEMORY_BYTES);
+    let path = process.folder.join("mem");
+    let unread = |why: String| format!("memory of the process could not be read: {why}");
+    let memory = File::open(&path).map_err(|error| unread(error.to_string()))?;
+    let len = usize::try_from(len).map_err(|error| unread(error.to_string()))?;
+    let memory = Pieces(memory)
+        .at(base.wrapping_add(first), len)
+        .ok_or_else(|| unread("it ends before its file does".into()))?;
+    compare(&words, base, first, &memory)
+}
+
+fn compare(words: &[Word], base: u64, first: u64, memory: &[u8]) -> Result<Option<String>, String> {
+    let (mut compared, mut unlike) = (0_usize, 0_usize);
+    for word in words {
+        let Ok(at) = usize::try_from(word.at.wrapping_sub(first)) else {
+            continue;
+        };
+        let Some(found) = at.checked_add(8).and_then(|end| memory.get(at..end)) else {
+            continue;
+        };
+        compared += 1;
+        unlike += usize::from(found != base.wrapping_add(word.value).to_le_bytes());
+    }
+    if compared == 0 {
+        return Err("the loader left no word in it by which to tell".into());
+    }
+    Ok((unlike > 0).then(|| {
+        format!("{unlike} of {compared} words in memory are not what the file's relocations make")
+    }))
+}
+
+fn map_file(process: &Process<'_>, mapping: &Mapping) -> io::Result<File> {
+    File::open(map_file_path(process, mapping))
+}
+
+fn map_file_path(process: &Process<'_>, mapping: &Mapping) -> PathBuf {
+    process
+        .folder
+        .join(format!("map_files/{:x}-{:x}", mapping.start, mapping.end))
+}
+
+fn mapped_identity(process: &Process<'_>, mapping: &Mapping) -> io::Result<Identity> {
+    fs::metadata(map_file_path(process, mapping)).map(|metadata| Identity::of(&metadata))
+}
+
+fn build_of(file: io::Result<File>) -> Build {
+    let file = match file {
+        Ok(file) => Pieces(file),
+        Err(error) => return Build::Unread(error.to_string()),
+    };
+    match elf::read_elf(&file).and_then(|image| elf::build_id(&file, &image)) {
+        Ok(Some(id)) => Build::Id(id),
+        Ok(None) => Build::Without,
+        Err(error) => Build::Unread(error.to_string()),
+    }
+}
+
+fn read_maps(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    #[expect(clippy::disallowed_methods, reason = "bounded by take")]
+    let read = File::open(path)?
+        .take(MAX_MAPS_BYTES + 1)
+        .read_to_end(&mut bytes)?;
+    if read as u64 > MAX_MAPS_BYTES {
+        return Err(io::Error::other(format!(
+            "expected at most {MAX_MAPS_BYTES} bytes of maps"
+        )));
+    }
+    Ok(bytes)
+}
+
+/// `ESRCH` is what files of a process say that has ended.
+fn gone(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+}
