@@ -1,6 +1,11 @@
 //! `cordon patch audit` as an administrator uses it: a sheet, folders of hosts, feeds of every kind.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use cordon_testkit::corpus;
 use serde_json::Value;
@@ -383,4 +388,55 @@ fn coverage_has_a_denominator_and_names_who_never_answered() {
         "{}",
         ran.err
     );
+}
+
+#[test]
+fn a_library_that_is_gone_from_the_disk_and_still_runs_is_told_until_it_runs_no_more() {
+    let library = [
+        "/lib/x86_64-linux-gnu/libm.so.6",
+        "/lib/aarch64-linux-gnu/libm.so.6",
+        "/lib64/libm.so.6",
+    ];
+    let Some(library) = library.into_iter().find(|path| Path::new(path).exists()) else {
+        cordon_testkit::skip("no libm.so.6 of glibc");
+        return;
+    };
+    if !Path::new("/var/lib/dpkg/status").exists() {
+        cordon_testkit::skip("a live audit needs dpkg");
+        return;
+    }
+    let own = folder("audit-running").join("libcordon-test.so.1");
+    fs::copy(library, &own).unwrap();
+    let mut cat = Command::new("cat")
+        .env("LD_PRELOAD", &own)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut to, from) = (cat.stdin.take().unwrap(), cat.stdout.take().unwrap());
+    writeln!(to, "it runs").unwrap();
+    let mut line = String::new();
+    BufReader::new(from).read_line(&mut line).unwrap();
+    let told = || {
+        let ran = cordon(["patch", "audit", "--json", "--all"]);
+        let mut rows = ran.lines().into_iter();
+        rows.find(|row| row["package"] == own.to_str().unwrap())
+    };
+    assert_eq!(told(), None, "what is there is what runs");
+    fs::remove_file(&own).unwrap();
+    let row = told().expect("it is told");
+    assert_eq!(
+        (&row["state"], &row["evidence"]),
+        (&"missing".into(), &"no file has its name".into())
+    );
+    assert!(
+        row["reason"]
+            .as_str()
+            .unwrap()
+            .contains(&format!("cat ({})", cat.id())),
+        "{row}"
+    );
+    drop(to);
+    cat.wait().unwrap();
+    assert_eq!(told(), None, "nobody runs it any more");
 }

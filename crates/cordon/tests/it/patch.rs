@@ -16,7 +16,10 @@ type Missing = BTreeSet<(String, String, String, String)>;
 fn missing(ran: &Ran) -> Missing {
     let text = |row: &serde_json::Value, name: &str| row[name].as_str().unwrap().to_owned();
     let rows = ran.lines();
-    let rows = rows.iter().filter(|row| row["state"] == "missing");
+    // By a feed: what is installed and does not run is missing as well, and no feed says so.
+    let rows = rows
+        .iter()
+        .filter(|row| row["state"] == "missing" && row["feed"].is_string());
     rows.map(|row| {
         (
             text(row, "package"),

@@ -17,7 +17,7 @@ use super::{
     baseline::{self, Sheets},
     coverage::Expected,
     line::{Desk, Line},
-    linux, windows,
+    linux, live, windows,
 };
 use crate::{
     clock,
@@ -70,6 +70,9 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
         }
         judged += 1;
         one(host, &bench, &mut desk)?;
+        if args.inventory.is_empty() {
+            live::rows(host, &mut desk)?;
+        }
     }
     let read = all.iter().filter(|host| !host.is_empty());
     let answered: Vec<String> = read.map(|host| host.name.clone()).collect();

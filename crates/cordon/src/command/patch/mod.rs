@@ -5,6 +5,7 @@ mod baseline;
 mod coverage;
 mod line;
 mod linux;
+mod live;
 mod scope;
 mod windows;
 
