@@ -26,6 +26,9 @@ pub const MAX_MAPS_BYTES: u64 = 32 * 1024 * 1024;
 /// Most bytes of a process's relocated memory that are read at once.
 const MAX_MEMORY_BYTES: u64 = 1024 * 1024;
 
+/// How often a process is judged again that maps something else than a moment before.
+const MAX_ATTEMPTS: usize = 3;
+
 /// Ticks of `/proc/PID/stat` in a second: the same for user space on every machine that we know.
 const TICKS_PER_SEC: u64 = 100;
 
@@ -154,7 +157,7 @@ impl Look {
             return Ok(());
         }
         let bytes = read_maps(&folder.join("maps"))?;
-        let mappings = maps::executable_mappings(&bytes).map_err(io::Error::other)?;
+        let mut mappings = maps::executable_mappings(&bytes).map_err(io::Error::other)?;
         if bytes.is_empty() {
             self.looked.vanished += 1; // it ended between its two files
             return Ok(());
@@ -172,25 +175,38 @@ impl Look {
             place,
             started_ms,
         };
-        let (stale_before, unseen_before) = (self.stale.len(), self.unseen.len());
-        let before = self.looked;
-        self.mappings(&process, mappings);
-        // Another process may have taken the number meanwhile; what was found would be of a mixture.
-        let still = maps::read_stat(&fs::read(folder.join("stat"))?).map_err(io::Error::other)?;
-        if still.start_ticks == process.stat.start_ticks && still.state != b'Z' {
-            self.looked.processes += 1;
-        } else {
+        let (stale_before, unseen_before, looked_before) =
+            (self.stale.len(), self.unseen.len(), self.looked);
+        for _ in 0..MAX_ATTEMPTS {
+            self.mappings(&process, &mappings);
+            if (self.stale.len(), self.unseen.len()) == (stale_before, unseen_before) {
+                break;
+            }
+            // An accusation must be of what is still mapped: a process may run another program meanwhile, or end,
+            // and another take its number.
+            let now = read_maps(&folder.join("maps"))
+                .and_then(|bytes| maps::executable_mappings(&bytes).map_err(io::Error::other));
+            let still =
+                maps::read_stat(&fs::read(folder.join("stat"))?).map_err(io::Error::other)?;
+            if still.start_ticks == process.stat.start_ticks
+                && now.as_ref().is_ok_and(|now| *now == mappings)
+            {
+                break;
+            }
             self.stale.truncate(stale_before);
             self.unseen.truncate(unseen_before);
-            self.looked = Looked {
-                vanished: before.vanished + 1,
-                ..before
-            };
+            self.looked = looked_before;
+            if still.start_ticks != process.stat.start_ticks || matches!(still.state, b'Z' | b'X') {
+                self.looked.vanished += 1;
+                return Ok(());
+            }
+            mappings = now?;
         }
+        self.looked.processes += 1;
         Ok(())
     }
 
-    fn mappings(&mut self, process: &Process<'_>, mappings: Vec<Mapping>) {
+    fn mappings(&mut self, process: &Process<'_>, mappings: &[Mapping]) {
         let mut files: BTreeMap<(Inode, Vec<u8>), Mapping> = BTreeMap::new();
         for mapping in mappings {
             if maps::made_at_run_time(&mapping.name) {
@@ -201,7 +217,7 @@ impl Look {
             let key = ((mapping.device, mapping.inode), mapping.name.clone());
             let first = files.entry(key).or_insert_with(|| mapping.clone());
             if mapping.offset < first.offset {
-                *first = mapping;
+                first.clone_from(mapping);
             }
         }
         for mapping in files.into_values() {
@@ -326,9 +342,7 @@ fn overwritten(
             mapping.offset
         )));
     };
-    // What the loader wrote differs from the file; only such a word can tell.
-    let mut words = image.words(file).map_err(said)?;
-    words.retain(|word| base.wrapping_add(word.value) != word.raw);
+    let words = telling(image.words(file).map_err(said)?, base);
     let Some((from, len)) = image.read_only_after().filter(|_| !words.is_empty()) else {
         return Err("the loader left no word in it by which to tell".into());
     };
@@ -345,6 +359,13 @@ fn overwritten(
         .at(base.wrapping_add(first), len)
         .ok_or_else(|| unread("it ends before its file does".into()))?;
     compare(&words, base, first, &memory)
+}
+
+/// What the loader wrote differs from what the file holds there. A word that is the same proves nothing: a page
+/// that shows the new file would hold it as well.
+fn telling(mut words: Vec<Word>, base: u64) -> Vec<Word> {
+    words.retain(|word| base.wrapping_add(word.value) != word.raw);
+    words
 }
 
 fn compare(words: &[Word], base: u64, first: u64, memory: &[u8]) -> Result<Option<String>, String> {
@@ -411,4 +432,36 @@ fn read_maps(path: &Path) -> io::Result<Vec<u8>> {
 fn gone(error: &io::Error) -> bool {
     error.kind() == ErrorKind::NotFound
         || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_the_file_holds_as_well_proves_nothing() {
+        let word = |at, value, raw| Word { at, value, raw };
+        let words = vec![word(0, 0x10, 0x10), word(8, 0x10, 0)];
+        assert_eq!(
+            telling(words.clone(), 0),
+            [word(8, 0x10, 0)],
+            "an image at its own address"
+        );
+        assert_eq!(telling(words.clone(), 0x1000), words);
+        let memory: Vec<u8> = [0x1010_u64, 0x1010]
+            .iter()
+            .flat_map(|w| w.to_le_bytes())
+            .collect();
+        assert_eq!(compare(&words, 0x1000, 0, &memory), Ok(None));
+        assert!(
+            compare(&words, 0x2000, 0, &memory)
+                .unwrap()
+                .unwrap()
+                .starts_with("2 of 2")
+        );
+        assert!(
+            compare(&words, 0x1000, 0, &[]).is_err(),
+            "nothing compared is no proof"
+        );
+    }
 }

@@ -4,7 +4,10 @@
 use std::{
     fs,
     io::{Read, Write},
-    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt, symlink},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -459,4 +462,80 @@ fn a_file_bound_over_is_judged_where_the_process_sees_it() {
         .unwrap();
     nothing(&bound.judged());
     assert!(matches!(only(&host.judged()).how, How::Overwritten { .. }));
+}
+
+/// A daemon that has mapped its libraries and then gone into an empty root: its names are of the root it came
+/// from. In another namespace, where nobody else is, that root cannot be reached, and that is told.
+#[test]
+fn a_process_that_went_into_an_empty_root_is_judged_where_it_came_from() {
+    if !root() {
+        return drop(skip("only root may chroot"));
+    }
+    let script = "chroot shift or die; while (sysread STDIN, $_, 1) { syswrite STDOUT, $_ }";
+    let folder = Folder::new("daemon");
+    let library = folder.library();
+    let preload = folder.0.join("preload.so");
+    symlink(&library, &preload).unwrap();
+    let empty = folder.0.join("empty");
+    fs::create_dir(&empty).unwrap();
+    let mut perl = Command::new("perl");
+    let daemon = Cat::start(
+        perl.args(["-e", script])
+            .arg(&empty)
+            .env("LD_PRELOAD", &preload),
+    );
+    nothing(&daemon.judged());
+    fs::copy(system("libm.so"), folder.0.join("new")).unwrap();
+    fs::rename(folder.0.join("new"), &library).unwrap();
+    assert_eq!(only(&daemon.judged()).path, library);
+
+    let mut unshare = Command::new("unshare");
+    let alone = Cat::start(unshare.args(["--mount", "perl", "-e", script]).arg(&empty));
+    let judged = alone.judged();
+    assert_eq!(judged.stale, []);
+    assert!(
+        judged.unseen.len() >= 3,
+        "perl, libc, the loader: {:?}",
+        judged.unseen
+    );
+    assert_eq!(judged.rung(), Rung::Unknown);
+}
+
+/// Runs itself again as nobody, to whom the processes of root are closed.
+#[test]
+fn who_may_not_read_all_is_told_so() {
+    if std::env::var_os("CORDON_AS_NOBODY").is_some() {
+        let judged = running(&Roots::default(), &[]).unwrap();
+        let root_shell = judged
+            .unseen
+            .iter()
+            .any(|unseen| unseen.path.is_none() && unseen.pid == 1);
+        println!(
+            "nobody: {} {root_shell} {:?}",
+            judged.looked.processes > 0,
+            judged.rung()
+        );
+        return;
+    }
+    if !root() {
+        return drop(skip("only root may become nobody"));
+    }
+    let folder = Folder::new("nobody");
+    let program = folder.0.join("tests");
+    fs::copy("/proc/self/exe", &program).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(&program);
+    command.args([
+        "--exact",
+        "running::tests::who_may_not_read_all_is_told_so",
+        "--nocapture",
+    ]);
+    command
+        .env("CORDON_AS_NOBODY", "1")
+        .uid(65534)
+        .gid(65534)
+        .current_dir("/");
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("nobody: true true Unknown"), "{said}");
 }
