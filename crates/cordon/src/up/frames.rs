@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, Read, Write},
+    ops::ControlFlow,
 };
 
 use cordon_model::{Cursor, Sensed};
@@ -31,6 +32,9 @@ pub enum Word {
     /// Everything that was there at the start has been looked at once.
     LookedAtAll,
 }
+
+/// Who takes words.
+pub(super) type Send<'s> = &'s mut dyn FnMut(Word) -> ControlFlow<()>;
 
 /// From the hub to the sensors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 use cordon_model::{Cursor, Fact, Sensed};
 
-use super::{frames::Word, sensors::Send};
+use super::frames::{Send, Word};
 
 /// Most facts of one batch: more than a reader puts before its pulse.
 const MAX_BATCH: usize = 1024;

@@ -22,7 +22,10 @@ use cordon_patch_edge::{Dpkg, LISTS, STATUS, security_indexes};
 use cordon_watch::{Canary, Watch};
 use cordon_watch_edge::send_canary;
 
-use super::{frames::Word, gather::Gather};
+use super::{
+    frames::{Send, Word},
+    gather::Gather,
+};
 use crate::{
     check::{below, read_policy},
     clock,
@@ -77,8 +80,6 @@ pub enum Note {
     /// That these places are durable.
     Durable(BTreeMap<String, Cursor>),
 }
-
-pub(super) type Send<'s> = &'s mut dyn FnMut(Word) -> ControlFlow<()>;
 
 struct Running<'s> {
     sensors: &'s Sensors,

@@ -3,34 +3,26 @@
 //! What no feed covers is *unknown* with its reason, never fine; a host that cannot be read is a result and
 //! stops no other.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use cordon_model::{Exception, Host, Package, PackageStatus, Policy, plural};
 use cordon_patch::{Feed, Have, Installed, Patch, Requisite, RowState};
 use cordon_patch_edge::{Feeds, HostFiles, LISTS, STATUS, advisories, feeds, hosts, inventory};
 
 use super::{
-    Audit,
-    baseline::{self, Sheets},
+    Audit, baseline,
+    bench::{Bench, feed_plain},
     coverage::Expected,
     line::{Desk, Line},
-    linux, live, windows,
+    linux, live,
+    sheets::Sheets,
+    windows,
 };
 use crate::{
     clock,
     command::{Out, Stop, read_text},
     fault::{self, Exit, Fault},
 };
-
-/// What hosts are judged by.
-pub(super) struct Bench {
-    pub(super) feeds: Feeds,
-    pub(super) patch: Patch,
-    pub(super) sheets: Sheets,
-}
 
 pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     let all = if args.inventory.is_empty() {
@@ -89,7 +81,7 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
         "{} of {judged} of {} hosts judged against {}: {}",
         plural(tally.packages, "package"),
         all.len(),
-        against(&bench),
+        bench.named(),
         tally.words(),
     )?;
     let found = tally.missing + tally.unknown + tally.contradicted + tally.no_fix > 0;
@@ -218,54 +210,4 @@ fn compile(args: &Audit, feeds: &Feeds, any_dpkg: bool) -> Result<(Patch, Vec<Ex
     let now = clock::now();
     let running = exceptions.into_iter().filter(|one| one.until > now);
     Ok((patch, running.collect()))
-}
-
-pub(super) fn feed_plain(feed: &Feed) -> String {
-    match feed.dated {
-        Some(dated) => format!("{} of {}", feed.name, dated.day()),
-        None => format!("{} (undated)", feed.name),
-    }
-}
-
-/// Every feed with its date.
-fn against(bench: &Bench) -> String {
-    let dated = |name: &str, day: Option<&str>| match day {
-        Some(day) => format!("{name} of {day}"),
-        None => format!("{name} (undated)"),
-    };
-    let Feeds {
-        windows,
-        indexed,
-        oval,
-        bulletins,
-        ..
-    } = &bench.feeds;
-    let mut all: Vec<String> = bench.patch.feeds().iter().map(feed_plain).collect();
-    all.extend(
-        indexed
-            .iter()
-            .map(|feed| dated(&feed.name, feed.dated.as_deref())),
-    );
-    all.extend(
-        oval.iter()
-            .map(|(name, oval)| dated(name, oval.dated.as_deref())),
-    );
-    if let Some(feed) = windows {
-        all.push(match feed.span() {
-            Some(span) => format!(
-                "updates of Microsoft from {} to {}",
-                span.oldest, span.newest
-            ),
-            None => "updates of Microsoft (undated)".to_owned(),
-        });
-    }
-    all.extend(bulletins.iter().map(|bulletin| bulletin.id.clone()));
-    all.extend(bench.sheets.names());
-    let mut seen = BTreeSet::new();
-    all.retain(|name| seen.insert(name.clone()));
-    if all.is_empty() {
-        "nothing: no feed was given that speaks of them".to_owned()
-    } else {
-        all.join(", ")
-    }
 }

@@ -9,7 +9,7 @@ use pkgdb::{
 use vercmp::Kind;
 
 use super::{
-    audit::Bench,
+    bench::Bench,
     line::{Desk, Line},
 };
 use crate::{clock, command::Stop};

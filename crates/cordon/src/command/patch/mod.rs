@@ -2,11 +2,13 @@
 
 mod audit;
 mod baseline;
+mod bench;
 mod coverage;
 mod line;
 mod linux;
 mod live;
 mod scope;
+mod sheets;
 mod windows;
 
 use std::path::PathBuf;

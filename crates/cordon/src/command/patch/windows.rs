@@ -6,7 +6,7 @@ use winaudit::{
 };
 
 use super::{
-    audit::Bench,
+    bench::Bench,
     line::{Desk, Line},
 };
 use crate::command::Stop;

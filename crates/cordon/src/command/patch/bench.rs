@@ -1,0 +1,67 @@
+//! What hosts are judged by, and how it is named.
+
+use std::collections::BTreeSet;
+
+use cordon_patch::{Feed, Patch};
+use cordon_patch_edge::Feeds;
+
+use super::sheets::Sheets;
+
+/// Feeds, policy and sheets.
+pub(super) struct Bench {
+    pub(super) feeds: Feeds,
+    pub(super) patch: Patch,
+    pub(super) sheets: Sheets,
+}
+
+impl Bench {
+    /// Every feed and sheet with its date.
+    pub(super) fn named(&self) -> String {
+        let dated = |name: &str, day: Option<&str>| match day {
+            Some(day) => format!("{name} of {day}"),
+            None => format!("{name} (undated)"),
+        };
+        let Feeds {
+            windows,
+            indexed,
+            oval,
+            bulletins,
+            ..
+        } = &self.feeds;
+        let mut all: Vec<String> = self.patch.feeds().iter().map(feed_plain).collect();
+        all.extend(
+            indexed
+                .iter()
+                .map(|feed| dated(&feed.name, feed.dated.as_deref())),
+        );
+        all.extend(
+            oval.iter()
+                .map(|(name, oval)| dated(name, oval.dated.as_deref())),
+        );
+        if let Some(feed) = windows {
+            all.push(match feed.span() {
+                Some(span) => format!(
+                    "updates of Microsoft from {} to {}",
+                    span.oldest, span.newest
+                ),
+                None => "updates of Microsoft (undated)".to_owned(),
+            });
+        }
+        all.extend(bulletins.iter().map(|bulletin| bulletin.id.clone()));
+        all.extend(self.sheets.names());
+        let mut seen = BTreeSet::new();
+        all.retain(|name| seen.insert(name.clone()));
+        if all.is_empty() {
+            "nothing: no feed was given that speaks of them".to_owned()
+        } else {
+            all.join(", ")
+        }
+    }
+}
+
+pub(super) fn feed_plain(feed: &Feed) -> String {
+    match feed.dated {
+        Some(dated) => format!("{} of {}", feed.name, dated.day()),
+        None => format!("{} (undated)", feed.name),
+    }
+}
