@@ -5,7 +5,9 @@
 //! *new* bytes at once, the build-id among them, so a build-id read from such a process always equals the one
 //! on disk and tells nothing. What remembers the old file are the pages that the loader wrote to when it
 //! relocated the image and then made read-only (RELRO). There, each relative relocation of the file must be
-//! found applied. If the file was cut first, those pages are gone as well, and the words are found unrelocated.
+//! found applied, and its dynamic section as it is. If the file was cut first, those pages are gone as well, and
+//! the words are found unrelocated. Where all of it agrees, the code that runs is the code on disk: its pages are
+//! those of the file.
 
 /// Most program headers of a file.
 pub const MAX_HEADERS: usize = 256;
@@ -27,6 +29,7 @@ const PF_X: u32 = 1;
 const NT_GNU_BUILD_ID: u32 = 3;
 const DT_RELA: u64 = 7;
 const DT_RELA_BYTES: u64 = 8;
+const DT_DEBUG: u64 = 21;
 const DT_RELR_BYTES: u64 = 35;
 const DT_RELR: u64 = 36;
 /// Machine and the number of its relative relocation.
@@ -302,6 +305,38 @@ impl Elf {
             }
         }
         Ok(words)
+    }
+
+    /// The entries of the dynamic section that lie among what is read-only after relocation: where, tag and
+    /// value. The loader adds the base to some values, and writes one of its own, which is left out.
+    pub fn dynamic<B: Bytes + ?Sized>(&self, bytes: &B) -> Result<Vec<(u64, u64, u64)>, ElfError> {
+        let part = self
+            .segments
+            .iter()
+            .find(|segment| segment.kind == PT_DYNAMIC);
+        let (Some(part), Some((from, len)), true, false) =
+            (part, self.read_only_after(), self.wide, self.big)
+        else {
+            return Ok(Vec::new());
+        };
+        let outside = ElfError::Outside("its dynamic section");
+        let in_file = usize::try_from(part.in_file)
+            .unwrap_or(usize::MAX)
+            .min(MAX_NOTE_BYTES);
+        let table = bytes.at(part.offset, in_file).ok_or(outside)?;
+        let mut entries = Vec::new();
+        for (entry, at) in table.chunks_exact(16).zip((part.vaddr..).step_by(16)) {
+            let entry = little(entry);
+            let within = at
+                .checked_sub(from)
+                .is_some_and(|at| at.saturating_add(16) <= len);
+            if let (Some(tag), Some(value), true) = (entry.u64(0), entry.u64(8), within)
+                && tag != DT_DEBUG
+            {
+                entries.push((at, tag, value));
+            }
+        }
+        Ok(entries)
     }
 
     /// The table that the dynamic section names by the tag `at`, its bytes by the tag `len`, of at most

@@ -7,6 +7,9 @@
 //!
 //! [`running`] reads, [`maps`], [`elf`] and [`kernel`] judge and are pure. What could not be looked at is
 //! counted and told, never left out.
+//!
+//! Not seen: a library that was moved aside before the new one took its name. The kernel then calls the mapping
+//! by the new place of the old file, where it still is.
 
 #[cfg(test)]
 mod blind_tests;
@@ -261,8 +264,9 @@ impl Running {
             .stale
             .iter()
             .any(|stale| matches!(stale.how, How::Suspected { .. }));
-        let blind =
-            !self.unseen.is_empty() || self.looked.others_hidden || self.looked.beyond_limit > 0;
+        let looked = &self.looked;
+        let none = looked.processes == 0 || looked.beyond_limit > 0 || looked.others_hidden;
+        let blind = none || !self.unseen.is_empty();
         let untold = matches!(self.kernel.boot, Boot::Unknown { .. })
             || matches!(self.reboot, Reboot::Unknown { .. });
         if suspected || blind || untold || self.kernel.livepatches.is_err() {

@@ -271,6 +271,42 @@ fn one_relocation_of_another_build_is_enough() {
     assert!(evidence.starts_with("1 of "), "{evidence}");
 }
 
+/// A build whose code is a little longer, so that its last function lies elsewhere, and all else where it was.
+#[test]
+fn one_entry_of_another_dynamic_section_is_enough() {
+    const DT_FINI: u64 = 13;
+    let folder = Folder::new("fini");
+    let library = folder.library();
+    let mut bytes = fs::read(&library).unwrap();
+    let dynamic = read_elf(bytes.as_slice())
+        .unwrap()
+        .dynamic(bytes.as_slice())
+        .unwrap();
+    let (_, tag, value) = dynamic
+        .into_iter()
+        .find(|(_, tag, _)| *tag == DT_FINI)
+        .unwrap();
+    let entry = [tag.to_le_bytes(), value.to_le_bytes()].concat();
+    let at = bytes
+        .windows(16)
+        .position(|window| window == entry)
+        .unwrap();
+    let cat = Cat::mapping(&library);
+    nothing(&cat.judged());
+    bytes[at + 8] ^= 0x10;
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&library)
+        .unwrap()
+        .write_all(&bytes)
+        .unwrap();
+    let judged = cat.judged();
+    let How::Overwritten { evidence, .. } = &only(&judged).how else {
+        panic!("{:?}", judged.stale)
+    };
+    assert!(evidence.contains("dynamic section"), "{evidence}");
+}
+
 /// Why build-ids in memory are no witness of overwriting.
 #[test]
 fn after_overwriting_memory_shows_the_new_build_id() {
@@ -420,6 +456,17 @@ fn a_process_in_another_root_is_judged_in_its_own() {
         let seen_at = stale.root.join(stale.path.strip_prefix("/").unwrap());
         assert!(matches!(stale.how, How::Replaced { .. }), "{stale:?}");
         assert_eq!(id_of(&seen_at), id_of(&inside));
+        if in_its_own_namespace {
+            // A link from the root on leads to a file of that root.
+            fs::rename(&inside, jail.join("elsewhere.so")).unwrap();
+            symlink("/elsewhere.so", &inside).unwrap();
+            let judged = cat.judged();
+            assert!(
+                matches!(only(&judged).how, How::Replaced { .. }),
+                "{:?}",
+                judged.stale
+            );
+        }
         drop(cat);
         nothing(&start().judged());
     }
