@@ -225,7 +225,7 @@ fn what_was_found_is_behind() {
 #[test]
 fn what_was_not_seen_is_unknown() {
     check(Rung::Unknown, &|r| {
-        r.stale.push(stale(How::Suspected { why: why() }))
+        r.stale.push(stale(How::Suspected { why: why() }));
     });
     check(Rung::Unknown, &|r| r.unseen.push(unseen()));
     check(Rung::Unknown, &|r| r.looked.others_hidden = true);

@@ -1,5 +1,5 @@
-//! Reads the processes, one after the other. A process that ends meanwhile is normal; one that may not be
-//! read is told.
+//! Reads the processes, one after the other. A process that ends meanwhile is normal; one that may
+//! not be read is told.
 
 use std::{
     collections::BTreeMap,
@@ -182,8 +182,8 @@ impl Look {
             if (self.stale.len(), self.unseen.len()) == (stale_before, unseen_before) {
                 break;
             }
-            // An accusation must be of what is still mapped: a process may run another program meanwhile, or end,
-            // and another take its number.
+            // An accusation must be of what is still mapped: a process may run another program
+            // meanwhile, or end, and another take its number.
             let now = read_maps(&folder.join("maps"))
                 .and_then(|bytes| maps::executable_mappings(&bytes).map_err(io::Error::other));
             let still =
@@ -325,7 +325,8 @@ impl Look {
     }
 }
 
-/// What proves that the image in memory was not made from the file on disk; none if it was. See [`elf`].
+/// What proves that the image in memory was not made from the file on disk; none if it was. See
+/// [`elf`].
 fn overwritten(
     process: &Process<'_>,
     mapping: &Mapping,
@@ -372,8 +373,8 @@ impl Memory {
     }
 }
 
-/// What the loader wrote differs from what the file holds there. A word that is the same proves nothing: a page
-/// that shows the new file would hold it as well.
+/// What the loader wrote differs from what the file holds there. A word that is the same proves
+/// nothing: a page that shows the new file would hold it as well.
 fn telling(mut words: Vec<Word>, base: u64) -> Vec<Word> {
     words.retain(|word| base.wrapping_add(word.value) != word.raw);
     words
