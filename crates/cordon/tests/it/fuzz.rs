@@ -195,6 +195,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("elf_note", |bytes| {
         if let Ok(image) = elf::read_elf(bytes) {
             drop(elf::build_id(bytes, &image));
+            drop(image.dynamic(bytes));
             image.base(0x7f00_0000_0000, 0x1000);
             let words = image.words(bytes).unwrap_or_default();
             assert!(words.len() <= 2 * elf::MAX_WORDS + 64);

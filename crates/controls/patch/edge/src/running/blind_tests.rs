@@ -2,7 +2,10 @@
 
 use std::{fs, os::unix::fs::symlink};
 
-use super::{Boot, Reboot, Roots, Rung, RunningError, running, running_of, tests::Folder};
+use super::{
+    Boot, Build, How, Kernel, Looked, Reboot, Roots, Rung, Running, RunningError, Stale, Unseen,
+    running, running_of, tests::Folder,
+};
 
 impl Folder {
     fn put(&self, path: &str, text: &str) {
@@ -133,4 +136,106 @@ fn the_package_manager_and_live_patches_are_heard() {
         (patch.name.as_str(), patch.enabled, patch.in_transition),
         ("kpatch_1", true, false)
     );
+}
+
+/// What the rung is after `change` to a host of which all was seen, and all is well.
+#[track_caller]
+fn check(expected: Rung, change: &dyn Fn(&mut Running)) {
+    let boot = Boot::Newest {
+        package: "linux-image-1".into(),
+        version: "1".into(),
+    };
+    let mut running = Running {
+        stale: Vec::new(),
+        kernel: Kernel {
+            release: "1".into(),
+            boot,
+            livepatches: Ok(Vec::new()),
+        },
+        reboot: Reboot::NotAsked,
+        looked: Looked {
+            processes: 9,
+            ..Looked::default()
+        },
+        unseen: Vec::new(),
+    };
+    change(&mut running);
+    assert_eq!(running.rung(), expected, "{running:?}");
+}
+
+fn why() -> String {
+    "why".into()
+}
+
+fn unseen() -> Unseen {
+    Unseen {
+        pid: 9,
+        process: String::new(),
+        path: None,
+        why: why(),
+    }
+}
+
+fn stale(how: How) -> Stale {
+    let (process, path, root) = ("p".into(), "/lib/x.so".into(), "/".into());
+    Stale {
+        pid: 9,
+        process,
+        started_secs: 0,
+        path,
+        root,
+        how,
+    }
+}
+
+#[test]
+fn what_was_found_is_behind() {
+    let replaced = |on_disk: &str| How::Replaced {
+        runs: Build::Id("a".into()),
+        on_disk: Build::Id(on_disk.into()),
+    };
+    let unread = || How::Replaced {
+        runs: Build::Unread(why()),
+        on_disk: Build::Unread(why()),
+    };
+    check(Rung::Reached, &|_| {});
+    check(Rung::Reached, &|r| r.stale.push(stale(replaced("a"))));
+    check(Rung::Behind, &|r| r.stale.push(stale(replaced("b"))));
+    check(Rung::Behind, &|r| r.stale.push(stale(unread())));
+    check(Rung::Behind, &|r| r.stale.push(stale(How::Deleted)));
+    check(Rung::Behind, &|r| {
+        r.reboot = Reboot::Required {
+            packages: Vec::new(),
+        }
+    });
+    check(Rung::Behind, &|r| {
+        r.unseen.push(unseen());
+        r.stale.push(stale(How::Deleted));
+    });
+    check(Rung::Behind, &|r| {
+        let (package, version, release) = ("linux-image-2".into(), "2".into(), "2".into());
+        r.kernel.boot = Boot::Behind {
+            package,
+            version,
+            release,
+        };
+    });
+}
+
+#[test]
+fn what_was_not_seen_is_unknown() {
+    check(Rung::Unknown, &|r| {
+        r.stale.push(stale(How::Suspected { why: why() }));
+    });
+    check(Rung::Unknown, &|r| r.unseen.push(unseen()));
+    check(Rung::Unknown, &|r| r.looked.others_hidden = true);
+    check(Rung::Unknown, &|r| r.looked.beyond_limit = 1);
+    check(Rung::Unknown, &|r| r.looked.processes = 0);
+    check(Rung::Unknown, &|r| r.kernel.livepatches = Err(why()));
+    check(Rung::Unknown, &|r| {
+        r.kernel.boot = Boot::Unknown { why: why() }
+    });
+    check(Rung::Unknown, &|r| {
+        r.reboot = Reboot::Unknown { why: why() }
+    });
 }

@@ -1,11 +1,13 @@
-//! What an ELF file says of itself: its build-id, and which words of a running image only this file can have
-//! made.
+//! What an ELF file says of itself: its build-id, and which words of a running image only this file
+//! can have made.
 //!
-//! A file that is overwritten in place stays mapped: the clean pages of every process that maps it show the
-//! *new* bytes at once, the build-id among them, so a build-id read from such a process always equals the one
-//! on disk and tells nothing. What remembers the old file are the pages that the loader wrote to when it
-//! relocated the image and then made read-only (RELRO). There, each relative relocation of the file must be
-//! found applied. If the file was cut first, those pages are gone as well, and the words are found unrelocated.
+//! A file that is overwritten in place stays mapped: the clean pages of every process that maps it
+//! show the *new* bytes at once, the build-id among them, so a build-id read from such a process
+//! always equals the one on disk and tells nothing. What remembers the old file are the pages that
+//! the loader wrote to when it relocated the image and then made read-only (RELRO). There, each
+//! relative relocation of the file must be found applied, and its dynamic section as it is. If the
+//! file was cut first, those pages are gone as well, and the words are found unrelocated. Where all
+//! of it agrees, the code that runs is the code on disk: its pages are those of the file.
 
 /// Most program headers of a file.
 pub const MAX_HEADERS: usize = 256;
@@ -27,6 +29,7 @@ const PF_X: u32 = 1;
 const NT_GNU_BUILD_ID: u32 = 3;
 const DT_RELA: u64 = 7;
 const DT_RELA_BYTES: u64 = 8;
+const DT_DEBUG: u64 = 21;
 const DT_RELR_BYTES: u64 = 35;
 const DT_RELR: u64 = 36;
 /// Machine and the number of its relative relocation.
@@ -206,8 +209,8 @@ fn build_id_among(notes: &[u8], align: usize, big: bool) -> Option<String> {
 }
 
 impl Elf {
-    /// Where the image lies whose executable part is mapped at `start` from `offset` of the file; none if no
-    /// executable part of this file begins there: then another file was mapped.
+    /// Where the image lies whose executable part is mapped at `start` from `offset` of the file;
+    /// none if no executable part of this file begins there: then another file was mapped.
     pub fn base(&self, start: u64, offset: u64) -> Option<u64> {
         let mut parts = self
             .segments
@@ -253,8 +256,9 @@ impl Elf {
         })
     }
 
-    /// The words that the loader wrote to pages that nobody may write to any more, at most [`MAX_WORDS`].
-    /// Empty where the file has none or is of a machine whose relocations we do not know.
+    /// The words that the loader wrote to pages that nobody may write to any more, at most
+    /// [`MAX_WORDS`]. Empty where the file has none or is of a machine whose relocations we do not
+    /// know.
     pub fn words<B: Bytes + ?Sized>(&self, bytes: &B) -> Result<Vec<Word>, ElfError> {
         let machine = RELATIVE
             .iter()
@@ -304,8 +308,41 @@ impl Elf {
         Ok(words)
     }
 
-    /// The table that the dynamic section names by the tag `at`, its bytes by the tag `len`, of at most
-    /// [`MAX_WORDS`] entries; empty if it names none.
+    /// The entries of the dynamic section that lie among what is read-only after relocation: where,
+    /// tag and value. The loader adds the base to some values, and writes one of its own, which is
+    /// left out.
+    pub fn dynamic<B: Bytes + ?Sized>(&self, bytes: &B) -> Result<Vec<(u64, u64, u64)>, ElfError> {
+        let part = self
+            .segments
+            .iter()
+            .find(|segment| segment.kind == PT_DYNAMIC);
+        let (Some(part), Some((from, len)), true, false) =
+            (part, self.read_only_after(), self.wide, self.big)
+        else {
+            return Ok(Vec::new());
+        };
+        let outside = ElfError::Outside("its dynamic section");
+        let in_file = usize::try_from(part.in_file)
+            .unwrap_or(usize::MAX)
+            .min(MAX_NOTE_BYTES);
+        let table = bytes.at(part.offset, in_file).ok_or(outside)?;
+        let mut entries = Vec::new();
+        for (entry, at) in table.chunks_exact(16).zip((part.vaddr..).step_by(16)) {
+            let entry = little(entry);
+            let within = at
+                .checked_sub(from)
+                .is_some_and(|at| at.saturating_add(16) <= len);
+            if let (Some(tag), Some(value), true) = (entry.u64(0), entry.u64(8), within)
+                && tag != DT_DEBUG
+            {
+                entries.push((at, tag, value));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The table that the dynamic section names by the tag `at`, its bytes by the tag `len`, of at
+    /// most [`MAX_WORDS`] entries; empty if it names none.
     fn table<B: Bytes + ?Sized>(
         &self,
         bytes: &B,
@@ -330,7 +367,8 @@ impl Elf {
     }
 }
 
-/// Places of packed relative relocations: an even entry is a place, an odd one a map of the next 63.
+/// Places of packed relative relocations: an even entry is a place, an odd one a map of the next
+/// 63.
 fn unpack_relr(table: &[u8]) -> Vec<u64> {
     let (mut all, mut next) = (Vec::new(), 0_u64);
     for entry in table.chunks_exact(8) {
@@ -434,6 +472,22 @@ mod tests {
             [(0x2000, 0x1000), (0x2008, 0x1008), (0x2010, 0), (0x2020, 0)]
         );
         assert_eq!(image.base(0x7000_0000, 0), Some(0x7000_0000));
+        let dynamic = image.dynamic(bytes.as_slice()).unwrap();
+        assert_eq!(
+            dynamic,
+            [],
+            "it is not among what is read-only after relocation"
+        );
+        let mut less = image.clone();
+        for part in less
+            .segments
+            .iter_mut()
+            .filter(|part| part.kind == PT_GNU_RELRO)
+        {
+            part.in_memory = 8;
+        }
+        let words = less.words(bytes.as_slice()).unwrap();
+        assert_eq!(words.len(), 1, "a program may write to the others");
         assert_eq!(
             image.base(0x7000_0000, 0x5000),
             None,

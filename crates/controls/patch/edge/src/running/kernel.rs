@@ -1,8 +1,9 @@
 //! Whether the kernel that runs is the newest one that is installed of its flavour. Pure.
 //!
-//! Releases are compared by the package manager's own order: as text, `5.10.0-9` is newer than `5.10.0-28`.
-//! Meta packages, debug kernels and other flavours say nothing of the one that runs. A kernel that no package
-//! brought (a micro-VM, a hand-made one, a container's host) is a third answer, not a good one.
+//! Releases are compared by the package manager's own order: as text, `5.10.0-9` is newer than
+//! `5.10.0-28`. Meta packages, debug kernels and other flavours say nothing of the one that runs. A
+//! kernel that no package brought (a micro-VM, a hand-made one, a container's host) is a third
+//! answer, not a good one.
 
 use std::cmp::Ordering;
 
@@ -59,7 +60,8 @@ struct Image<'a> {
     version: String,
 }
 
-/// Judges the kernel `release` (`uname -r`), built as `build` says (`uname -v`), against what is installed.
+/// Judges the kernel `release` (`uname -r`), built as `build` says (`uname -v`), against what is
+/// installed.
 pub fn judge_kernel(release: &str, build: &str, installed: &[Installed]) -> Boot {
     let images: Vec<Image<'_>> = installed.iter().filter_map(image).collect();
     let unknown = |why: String| Boot::Unknown { why };
@@ -127,8 +129,8 @@ pub fn judge_kernel(release: &str, build: &str, installed: &[Installed]) -> Boot
     }
 }
 
-/// A package may be upgraded without a new release: Debian names the package's version in `uname -v`, Ubuntu
-/// its upload number. The version to boot, if it is not the one that runs.
+/// A package may be upgraded without a new release: Debian names the package's version in `uname
+/// -v`, Ubuntu its upload number. The version to boot, if it is not the one that runs.
 fn rebuilt(build: &str, installed: &str, release: &str, kind: Kind) -> Option<String> {
     if kind != Kind::Deb {
         return None;
@@ -179,7 +181,8 @@ fn deb(package: &Installed) -> Option<Image<'_>> {
     })
 }
 
-/// `6.1.0-18` and `cloud-amd64` of `6.1.0-18-cloud-amd64`: what begins with a digit is of the version.
+/// `6.1.0-18` and `cloud-amd64` of `6.1.0-18-cloud-amd64`: what begins with a digit is of the
+/// version.
 fn deb_parts(release: &str) -> Option<(String, String)> {
     let parts: Vec<&str> = release.split('-').collect();
     let numbered = |part: &&&str| {
@@ -196,7 +199,8 @@ fn deb_parts(release: &str) -> Option<(String, String)> {
     (whole && !flavour.is_empty()).then(|| (version.join("-"), flavour.join("-")))
 }
 
-/// Packages of rpm that hold an image: their name, what they add to the release behind the architecture.
+/// Packages of rpm that hold an image: their name, what they add to the release behind the
+/// architecture.
 const RPM_IMAGES: [(&str, &str); 15] = [
     ("kernel", ""),
     ("kernel-core", ""),
@@ -242,7 +246,8 @@ fn rpm(package: &Installed) -> Option<Image<'_>> {
     })
 }
 
-/// `linux-lts` 6.6.58-r0 runs as `6.6.58-0-lts`. `linux-pam`, `linux-headers`, `linux-firmware` are no kernels.
+/// `linux-lts` 6.6.58-r0 runs as `6.6.58-0-lts`. `linux-pam`, `linux-headers`, `linux-firmware` are
+/// no kernels.
 fn apk(package: &Installed) -> Option<Image<'_>> {
     const FLAVOURS: [&str; 8] = [
         "lts", "virt", "edge", "stable", "rpi", "rpi2", "rpi4", "asahi",
@@ -257,7 +262,8 @@ fn apk(package: &Installed) -> Option<Image<'_>> {
     })
 }
 
-/// The flavour of a release whose own package is gone: it can still be behind those that are installed.
+/// The flavour of a release whose own package is gone: it can still be behind those that are
+/// installed.
 fn removed(release: &str, images: &[Image<'_>]) -> Option<(String, Kind, String)> {
     images.iter().find_map(|image| {
         let kind = image.package.kind;
@@ -284,7 +290,8 @@ fn removed(release: &str, images: &[Image<'_>]) -> Option<(String, Kind, String)
     })
 }
 
-/// The letters of the last part of a release that has any: `el` of `503.el9_4`, `eluek` of `9.el8uek`.
+/// The letters of the last part of a release that has any: `el` of `503.el9_4`, `eluek` of
+/// `9.el8uek`.
 fn vendor(version: &str) -> Option<String> {
     let release = version.split_once('-')?.1;
     let mut parts = release

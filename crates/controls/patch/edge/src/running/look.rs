@@ -1,5 +1,5 @@
-//! Reads the processes, one after the other. A process that ends meanwhile is normal; one that may not be
-//! read is told.
+//! Reads the processes, one after the other. A process that ends meanwhile is normal; one that may
+//! not be read is told.
 
 use std::{
     collections::BTreeMap,
@@ -182,8 +182,8 @@ impl Look {
             if (self.stale.len(), self.unseen.len()) == (stale_before, unseen_before) {
                 break;
             }
-            // An accusation must be of what is still mapped: a process may run another program meanwhile, or end,
-            // and another take its number.
+            // An accusation must be of what is still mapped: a process may run another program
+            // meanwhile, or end, and another take its number.
             let now = read_maps(&folder.join("maps"))
                 .and_then(|bytes| maps::executable_mappings(&bytes).map_err(io::Error::other));
             let still =
@@ -325,7 +325,8 @@ impl Look {
     }
 }
 
-/// What proves that the image in memory was not made from the file on disk; none if it was. See [`elf`].
+/// What proves that the image in memory was not made from the file on disk; none if it was. See
+/// [`elf`].
 fn overwritten(
     process: &Process<'_>,
     mapping: &Mapping,
@@ -343,49 +344,76 @@ fn overwritten(
         )));
     };
     let words = telling(image.words(file).map_err(said)?, base);
+    let dynamic = image.dynamic(file).map_err(said)?;
     let Some((from, len)) = image.read_only_after().filter(|_| !words.is_empty()) else {
         return Err("the loader left no word in it by which to tell".into());
     };
-    let first = words.iter().map(|word| word.at).min().unwrap_or(from);
-    let len = from
-        .saturating_add(len)
-        .saturating_sub(first)
-        .min(MAX_MEMORY_BYTES);
-    let path = process.folder.join("mem");
     let unread = |why: String| format!("memory of the process could not be read: {why}");
-    let memory = File::open(&path).map_err(|error| unread(error.to_string()))?;
-    let len = usize::try_from(len).map_err(|error| unread(error.to_string()))?;
-    let memory = Pieces(memory)
-        .at(base.wrapping_add(first), len)
+    let memory =
+        File::open(process.folder.join("mem")).map_err(|error| unread(error.to_string()))?;
+    let len =
+        usize::try_from(len.min(MAX_MEMORY_BYTES)).map_err(|error| unread(error.to_string()))?;
+    let bytes = Pieces(memory)
+        .at(base.wrapping_add(from), len)
         .ok_or_else(|| unread("it ends before its file does".into()))?;
-    compare(&words, base, first, &memory)
+    compare(&words, &dynamic, base, &Memory { from, bytes })
 }
 
-/// What the loader wrote differs from what the file holds there. A word that is the same proves nothing: a page
-/// that shows the new file would hold it as well.
+/// A piece of an image.
+struct Memory {
+    /// Where it begins, from the image's base.
+    from: u64,
+    bytes: Vec<u8>,
+}
+
+impl Memory {
+    fn word(&self, at: u64) -> Option<u64> {
+        let word = self.bytes.at(at.checked_sub(self.from)?, 8)?;
+        Some(u64::from_le_bytes(word.try_into().ok()?)) // ok: because it has eight bytes
+    }
+}
+
+/// What the loader wrote differs from what the file holds there. A word that is the same proves
+/// nothing: a page that shows the new file would hold it as well.
 fn telling(mut words: Vec<Word>, base: u64) -> Vec<Word> {
     words.retain(|word| base.wrapping_add(word.value) != word.raw);
     words
 }
 
-fn compare(words: &[Word], base: u64, first: u64, memory: &[u8]) -> Result<Option<String>, String> {
-    let (mut compared, mut unlike) = (0_usize, 0_usize);
-    for word in words {
-        let Ok(at) = usize::try_from(word.at.wrapping_sub(first)) else {
-            continue;
-        };
-        let Some(found) = at.checked_add(8).and_then(|end| memory.get(at..end)) else {
-            continue;
-        };
-        compared += 1;
-        unlike += usize::from(found != base.wrapping_add(word.value).to_le_bytes());
-    }
-    if compared == 0 {
+fn compare(
+    words: &[Word],
+    dynamic: &[(u64, u64, u64)],
+    base: u64,
+    memory: &Memory,
+) -> Result<Option<String>, String> {
+    let compared = words
+        .iter()
+        .filter_map(|word| Some((word, memory.word(word.at)?)));
+    let alike: Vec<bool> = compared
+        .map(|(word, found)| found == base.wrapping_add(word.value))
+        .collect();
+    if alike.is_empty() {
         return Err("the loader left no word in it by which to tell".into());
     }
-    Ok((unlike > 0).then(|| {
-        format!("{unlike} of {compared} words in memory are not what the file's relocations make")
-    }))
+    let unlike = alike.iter().filter(|alike| !**alike).count();
+    if unlike > 0 {
+        let of = alike.len();
+        return Ok(Some(format!(
+            "{unlike} of {of} words in memory are not what the file's relocations make"
+        )));
+    }
+    for (at, tag, value) in dynamic {
+        let (Some(found_tag), Some(found)) = (memory.word(*at), memory.word(at.wrapping_add(8)))
+        else {
+            continue;
+        };
+        if found_tag != *tag || found != *value && found != base.wrapping_add(*value) {
+            return Ok(Some(format!(
+                "the dynamic section in memory has {found_tag}: {found:#x} where the file has {tag}: {value:#x}"
+            )));
+        }
+    }
+    Ok(None)
 }
 
 fn map_file(process: &Process<'_>, mapping: &Mapping) -> io::Result<File> {
@@ -448,19 +476,22 @@ mod tests {
             "an image at its own address"
         );
         assert_eq!(telling(words.clone(), 0x1000), words);
-        let memory: Vec<u8> = [0x1010_u64, 0x1010]
-            .iter()
-            .flat_map(|w| w.to_le_bytes())
-            .collect();
-        assert_eq!(compare(&words, 0x1000, 0, &memory), Ok(None));
+        let of = |words: &[u64]| Memory {
+            from: 0,
+            bytes: words.iter().flat_map(|word| word.to_le_bytes()).collect(),
+        };
+        let memory = of(&[0x1010, 0x1010, 13, 0x20]);
+        assert_eq!(
+            compare(&words, &[(16, 13, 0x20)], 0x1000, &memory),
+            Ok(None)
+        );
+        let told = |dynamic: &[_], base| compare(&words, dynamic, base, &memory).unwrap().unwrap();
+        assert!(told(&[], 0x2000).starts_with("2 of 2 words"));
         assert!(
-            compare(&words, 0x2000, 0, &memory)
-                .unwrap()
-                .unwrap()
-                .starts_with("2 of 2")
+            told(&[(16, 13, 0x30)], 0x1000).ends_with("has 13: 0x20 where the file has 13: 0x30")
         );
         assert!(
-            compare(&words, 0x1000, 0, &[]).is_err(),
+            compare(&words, &[], 0x1000, &of(&[])).is_err(),
             "nothing compared is no proof"
         );
     }

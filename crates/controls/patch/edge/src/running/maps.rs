@@ -1,7 +1,9 @@
-//! What `/proc/PID/maps`, `/proc/PID/stat` and `/proc/stat` say. Pure. A line that is not understood is an
-//! error of the whole: half a list of what a process maps would look like a whole one.
+//! What `/proc/PID/maps`, `/proc/PID/stat` and `/proc/stat` say. Pure. A line that is not
+//! understood is an error of the whole: half a list of what a process maps would look like a whole
+//! one.
 
-/// Longest name that is shown of a process, in bytes; the kernel's own limit is 15, 63 for its threads.
+/// Longest name that is shown of a process, in bytes; the kernel's own limit is 15, 63 for its
+/// threads.
 const MAX_NAME_BYTES: usize = 64;
 
 /// `PF_KTHREAD`: the process is a thread of the kernel and maps nothing.
@@ -41,8 +43,8 @@ pub enum ProcError {
     BootTime,
 }
 
-/// The executable mappings of files among the lines of `maps`. `[vdso]`, `[heap]` and what has no name are of
-/// no file.
+/// The executable mappings of files among the lines of `maps`. `[vdso]`, `[heap]` and what has no
+/// name are of no file.
 pub fn executable_mappings(maps: &[u8]) -> Result<Vec<Mapping>, ProcError> {
     let mut all = Vec::new();
     for line in maps
@@ -118,8 +120,9 @@ pub struct Name {
     pub marked: bool,
 }
 
-/// What the kernel's text of a name may mean, the likeliest first. It can be told apart only by looking at
-/// the files: a file may really be called `x (deleted)`, and `\012` may be four letters or a newline.
+/// What the kernel's text of a name may mean, the likeliest first. It can be told apart only by
+/// looking at the files: a file may really be called `x (deleted)`, and `\012` may be four letters
+/// or a newline.
 pub fn names(raw: &[u8]) -> Vec<Name> {
     let mut all = Vec::new();
     let mut add = |path: &[u8], marked| {
@@ -155,8 +158,8 @@ fn newlines(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Whether a mapping is of nothing that anybody installed: shared memory, devices, code that a program made
-/// for itself and whose temporary file has no name any more.
+/// Whether a mapping is of nothing that anybody installed: shared memory, devices, code that a
+/// program made for itself and whose temporary file has no name any more.
 pub fn made_at_run_time(raw: &[u8]) -> bool {
     const NEVER_FILES: [&[u8]; 5] = [b"/memfd:", b"/dev/", b"/SYSV", b"/anon_hugepage", b"/["];
     if NEVER_FILES.iter().any(|prefix| raw.starts_with(prefix)) {
@@ -190,8 +193,8 @@ pub struct Stat {
     pub state: u8,
     /// Whether it is a thread of the kernel.
     pub kernel_thread: bool,
-    /// When it began, in ticks since the machine's start. (The mtime of `/proc/PID` is now, whatever the
-    /// process.)
+    /// When it began, in ticks since the machine's start. (The mtime of `/proc/PID` is now,
+    /// whatever the process.)
     pub start_ticks: u64,
 }
 

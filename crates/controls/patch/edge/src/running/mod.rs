@@ -1,12 +1,15 @@
 //! What is installed on disk and yet not what runs: the last rung but one of the ladder of a patch.
 //!
-//! A library that was replaced stays mapped, with its hole, in every process that began before; a kernel that
-//! was installed waits for a reboot. A package list calls both patched. Three ways to replace a file are told
-//! apart: another file under the name, none, and the same file overwritten in place, of which `/proc/PID/maps`
-//! shows nothing.
+//! A library that was replaced stays mapped, with its hole, in every process that began before; a
+//! kernel that was installed waits for a reboot. A package list calls both patched. Three ways to
+//! replace a file are told apart: another file under the name, none, and the same file overwritten
+//! in place, of which `/proc/PID/maps` shows nothing.
 //!
-//! [`running`] reads, [`maps`], [`elf`] and [`kernel`] judge and are pure. What could not be looked at is
-//! counted and told, never left out.
+//! [`running`] reads, [`maps`], [`elf`] and [`kernel`] judge and are pure. What could not be looked
+//! at is counted and told, never left out.
+//!
+//! Not seen: a library that was moved aside before the new one took its name. The kernel then calls
+//! the mapping by the new place of the old file, where it still is.
 
 #[cfg(test)]
 mod blind_tests;
@@ -109,8 +112,8 @@ pub enum How {
 }
 
 impl How {
-    /// Whether it was replaced by the very same build: a package installed again. The code that runs is then
-    /// the code on disk.
+    /// Whether it was replaced by the very same build: a package installed again. The code that
+    /// runs is then the code on disk.
     pub fn same_build(&self) -> bool {
         match self {
             Self::Replaced {
@@ -247,8 +250,8 @@ pub enum Rung {
 }
 
 impl Running {
-    /// The rung of the whole host. Finding something outweighs not having seen all; not having seen all
-    /// outweighs having found nothing.
+    /// The rung of the whole host. Finding something outweighs not having seen all; not having seen
+    /// all outweighs having found nothing.
     pub fn rung(&self) -> Rung {
         let proven =
             |stale: &Stale| !matches!(stale.how, How::Suspected { .. }) && !stale.how.same_build();
@@ -261,8 +264,9 @@ impl Running {
             .stale
             .iter()
             .any(|stale| matches!(stale.how, How::Suspected { .. }));
-        let blind =
-            !self.unseen.is_empty() || self.looked.others_hidden || self.looked.beyond_limit > 0;
+        let looked = &self.looked;
+        let none = looked.processes == 0 || looked.beyond_limit > 0 || looked.others_hidden;
+        let blind = none || !self.unseen.is_empty();
         let untold = matches!(self.kernel.boot, Boot::Unknown { .. })
             || matches!(self.reboot, Reboot::Unknown { .. });
         if suspected || blind || untold || self.kernel.livepatches.is_err() {
@@ -287,7 +291,8 @@ pub fn running(roots: &Roots, installed: &[Installed]) -> Result<Running, Runnin
     })
 }
 
-/// Only the processes of `pids`, else as [`running`]: what an executor asks after it has restarted something.
+/// Only the processes of `pids`, else as [`running`]: what an executor asks after it has restarted
+/// something.
 ///
 /// # Errors
 /// As [`running`].

@@ -1,6 +1,6 @@
-//! Where a name of `/proc/PID/maps` leads. The kernel writes names as they are seen from *our* root where the
-//! mount namespace is ours, and from the root of the other namespace where it is not, whatever the process has
-//! chrooted to. A container's path is never looked up in our root.
+//! Where a name of `/proc/PID/maps` leads. The kernel writes names as they are seen from *our* root
+//! where the mount namespace is ours, and from the root of the other namespace where it is not,
+//! whatever the process has chrooted to. A container's path is never looked up in our root.
 
 use std::{
     collections::BTreeMap,
@@ -174,7 +174,8 @@ impl Place {
             Mode::empty(),
             ResolveFlags::IN_ROOT,
         ) {
-            // Before Linux 5.6: without a guard for absolute links, which names of maps do not contain.
+            // Before Linux 5.6: without a guard for absolute links, which names of maps do not
+            // contain.
             Err(Errno::NOSYS) => {
                 Ok(
                     rustix::fs::openat(&root, OsStr::from_bytes(name), flags, Mode::empty())?

@@ -1,5 +1,5 @@
-//! Real processes that map real libraries, which are then replaced in every way. A child says when it runs and
-//! then blocks on its input; nothing here waits for a time to pass.
+//! Real processes that map real libraries, which are then replaced in every way. A child says when
+//! it runs and then blocks on its input; nothing here waits for a time to pass.
 
 use std::{
     fs,
@@ -201,7 +201,8 @@ fn an_unlinked_library_is_found() {
         (&only(&judged).path, &only(&judged).how),
         (&library, &How::Deleted)
     );
-    // A file that really has the mark of the kernel in its name is not deleted, and is no other either.
+    // A file that really has the mark of the kernel in its name is not deleted, and is no other
+    // either.
     let named = folder.0.join("libcordon (deleted)");
     fs::copy(system("libgcc_s.so"), &named).unwrap();
     fs::remove_file(folder.0.join("preload.so")).unwrap();
@@ -271,6 +272,43 @@ fn one_relocation_of_another_build_is_enough() {
     assert!(evidence.starts_with("1 of "), "{evidence}");
 }
 
+/// A build whose code is a little longer, so that its last function lies elsewhere, and all else
+/// where it was.
+#[test]
+fn one_entry_of_another_dynamic_section_is_enough() {
+    const DT_FINI: u64 = 13;
+    let folder = Folder::new("fini");
+    let library = folder.library();
+    let mut bytes = fs::read(&library).unwrap();
+    let dynamic = read_elf(bytes.as_slice())
+        .unwrap()
+        .dynamic(bytes.as_slice())
+        .unwrap();
+    let (_, tag, value) = dynamic
+        .into_iter()
+        .find(|(_, tag, _)| *tag == DT_FINI)
+        .unwrap();
+    let entry = [tag.to_le_bytes(), value.to_le_bytes()].concat();
+    let at = bytes
+        .windows(16)
+        .position(|window| window == entry)
+        .unwrap();
+    let cat = Cat::mapping(&library);
+    nothing(&cat.judged());
+    bytes[at + 8] ^= 0x10;
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&library)
+        .unwrap()
+        .write_all(&bytes)
+        .unwrap();
+    let judged = cat.judged();
+    let How::Overwritten { evidence, .. } = &only(&judged).how else {
+        panic!("{:?}", judged.stale)
+    };
+    assert!(evidence.contains("dynamic section"), "{evidence}");
+}
+
 /// Why build-ids in memory are no witness of overwriting.
 #[test]
 fn after_overwriting_memory_shows_the_new_build_id() {
@@ -324,8 +362,8 @@ fn a_library_that_was_only_touched_is_no_alarm() {
     assert_eq!(judged.looked.refuted, 1, "it was suspected");
 }
 
-/// A proc of links to the real one, in which the machine was started in 1970: every file has changed since
-/// every process began, and every image of this machine has to be proven.
+/// A proc of links to the real one, in which the machine was started in 1970: every file has
+/// changed since every process began, and every image of this machine has to be proven.
 #[test]
 fn no_image_of_this_machine_is_called_overwritten() {
     let folder = Folder::new("all");
@@ -380,7 +418,8 @@ fn jail(folder: &Folder) -> PathBuf {
     jail
 }
 
-/// Its paths are the host's, its files are not: compared across, each would be an alarm, or a replaced one none.
+/// Its paths are the host's, its files are not: compared across, each would be an alarm, or a
+/// replaced one none.
 #[test]
 fn a_process_in_another_root_is_judged_in_its_own() {
     if !root() {
@@ -420,13 +459,24 @@ fn a_process_in_another_root_is_judged_in_its_own() {
         let seen_at = stale.root.join(stale.path.strip_prefix("/").unwrap());
         assert!(matches!(stale.how, How::Replaced { .. }), "{stale:?}");
         assert_eq!(id_of(&seen_at), id_of(&inside));
+        if in_its_own_namespace {
+            // A link from the root on leads to a file of that root.
+            fs::rename(&inside, jail.join("elsewhere.so")).unwrap();
+            symlink("/elsewhere.so", &inside).unwrap();
+            let judged = cat.judged();
+            assert!(
+                matches!(only(&judged).how, How::Replaced { .. }),
+                "{:?}",
+                judged.stale
+            );
+        }
         drop(cat);
         nothing(&start().judged());
     }
 }
 
-/// In another mount namespace the same path is another file, bound over the host's: what becomes of the host's
-/// does not touch it.
+/// In another mount namespace the same path is another file, bound over the host's: what becomes of
+/// the host's does not touch it.
 #[test]
 fn a_file_bound_over_is_judged_where_the_process_sees_it() {
     if !root() {
@@ -464,8 +514,9 @@ fn a_file_bound_over_is_judged_where_the_process_sees_it() {
     assert!(matches!(only(&host.judged()).how, How::Overwritten { .. }));
 }
 
-/// A daemon that has mapped its libraries and then gone into an empty root: its names are of the root it came
-/// from. In another namespace, where nobody else is, that root cannot be reached, and that is told.
+/// A daemon that has mapped its libraries and then gone into an empty root: its names are of the
+/// root it came from. In another namespace, where nobody else is, that root cannot be reached, and
+/// that is told.
 #[test]
 fn a_process_that_went_into_an_empty_root_is_judged_where_it_came_from() {
     if !root() {
