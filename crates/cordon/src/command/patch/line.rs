@@ -54,6 +54,9 @@ pub(super) struct Line {
     pub(super) owner: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<String>,
+    /// It is a requirement of its own, not a package that a feed happens to name: always in `--json`.
+    #[serde(skip)]
+    pub(super) requisite: bool,
 }
 
 impl Line {
@@ -184,7 +187,8 @@ impl<'a, 'o> Desk<'a, 'o> {
             _ => {}
         }
         let quiet = matches!(line.state, "proven" | "alternative" | "not_applicable");
-        if quiet && !self.args.all {
+        let wanted = self.args.all || (self.args.json && line.requisite);
+        if quiet && !wanted {
             return Ok(());
         }
         if self.args.json {

@@ -29,8 +29,8 @@ pub(crate) enum Command {
     ///
     /// With --json one row a line: {host, requirement, source, package, arch, state, reason, installed,
     /// fixed, evidence, feed, …}; state is proven, missing, contradicted, unknown, excepted, `no_fix` (exposed,
-    /// and nobody has a fix), alternative (another update settles it) or `not_applicable`. The last two and
-    /// proven come with --all.
+    /// and nobody has a fix), alternative (another update settles it) or `not_applicable`. Rows of updates,
+    /// bulletins and sheets are all there; packages of Linux that are proven come with --all.
     ///
     /// Example: cordon patch audit --inventory web1=status --advisories Packages.gz --json
     Audit(Audit),

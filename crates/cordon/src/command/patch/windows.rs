@@ -83,6 +83,7 @@ pub(super) fn of_row(name: &str, row: &ReportRow) -> Line {
         evidence: row.evidence.clone(),
         title: Some(row.title.clone()),
         fixes: Some(row.cves),
+        requisite: true,
         ..Line::of(name, &package, state)
     }
 }
@@ -128,6 +129,7 @@ pub(super) fn of_bulletin(name: &str, bulletin: &Bulletin, verdict: &BulletinVer
         reason: reason.map(str::to_owned),
         evidence: verdict.evidence.join("; "),
         cves: bulletin.cves.clone(),
+        requisite: true,
         ..Line::of(name, &bulletin.kb.to_string(), state)
     }
 }
