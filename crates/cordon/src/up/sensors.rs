@@ -12,7 +12,7 @@ use std::{
 };
 
 use cordon_logs::Logs;
-use cordon_logs_edge::{Batch, Collector, Journal, SPOOL, Tail};
+use cordon_logs_edge::{Batch, Collector, Journal, SPOOL, Tail, syslog::Zone};
 use cordon_model::{
     Blindness, Control, ControlName, Cursor, End, Fact, Host, Policy, Prove, Sense, Sensed,
     SourceName, Text, Watched, Withdrawn,
@@ -193,6 +193,10 @@ impl Running<'_> {
         let path = policy
             .clone()
             .unwrap_or_else(|| below(root, crate::check::POLICY));
+        let zone = Zone::here(); // again each time, for summer begins and ends
+        for tail in self.tails.values_mut() {
+            tail.zone = zone;
+        }
         // ok: because a policy that is not there is the built-in one, and a change of that is a change
         let written = fs::metadata(path).and_then(|about| about.modified()).ok();
         if written == self.policy_written && !self.tails.is_empty() {
@@ -220,6 +224,7 @@ impl Running<'_> {
                 tail
             });
             tail.errors.clone_from(&source.errors);
+            tail.zone = zone;
             tails.insert(name.clone(), tail);
         }
         self.tails = tails;

@@ -271,6 +271,7 @@ fn lately(account: &Account) -> String {
 fn lines(source: &Source) -> String {
     match (source.lines, source.errors) {
         (0, 0) => "no line read yet".to_owned(),
+        (1, 0) => "1 line read, no error".to_owned(),
         (lines, 0) => format!("{} lines read, no error", count(lines)),
         (lines, 1) => format!("{} lines read, 1 error", count(lines)),
         (lines, errors) => format!("{} lines read, {} errors", count(lines), count(errors)),

@@ -96,6 +96,14 @@ pub fn parse(line: &str, around: Time, zone: Zone) -> Parsed<'_> {
 }
 
 impl Zone {
+    /// That of this host now, as `TZ` or `/etc/localtime` say: what its own programs write without one.
+    pub fn here() -> Self {
+        let secs_east = chrono::Local::now().offset().local_minus_utc();
+        Self {
+            minutes_east: i16::try_from(secs_east / 60).unwrap_or(0), // 0: because no zone is days away
+        }
+    }
+
     /// What a clock in UTC shows when a clock in this zone shows `local`.
     fn to_utc(self, local: Time) -> Time {
         let span = Span::minutes(u64::from(self.minutes_east.unsigned_abs()));

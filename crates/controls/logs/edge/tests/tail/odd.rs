@@ -1,8 +1,8 @@
 //! Rotation that packs, copies that race with the reader, and contents that nobody expects.
 
-use std::{fs, io::Write};
+use std::{fs, io::Write, process::Command};
 
-use cordon_logs_edge::MAX_LINE_BYTES;
+use cordon_logs_edge::{MAX_LINE_BYTES, syslog::Zone};
 use cordon_model::{End, Fact};
 use flate2::{Compression, write::GzEncoder};
 
@@ -116,4 +116,35 @@ fn a_hole_of_100_mib_is_one_long_line_and_what_was_passed_over_is_told() {
     assert_eq!(heard.lines[1], "next");
     let lost: u64 = heard.gaps.iter().flatten().sum();
     assert_eq!(lost, hole - u64::try_from(MAX_LINE_BYTES).unwrap());
+}
+
+/// Says the zone that it runs in; its environment is that of [`the_zone_of_the_host_is_that_of_its_lines`].
+#[test]
+fn says_its_zone() {
+    let east = Zone::here().minutes_east;
+    assert!((-14 * 60..=14 * 60).contains(&east), "{east}");
+    println!("east={east}");
+}
+
+#[test]
+fn the_zone_of_the_host_is_that_of_its_lines() {
+    for (zone, east) in [("UTC0", 0), ("XST-5:30", 330), ("PST8", -480)] {
+        let me = std::env::current_exe().unwrap();
+        let args = ["--exact", "--nocapture", "odd::says_its_zone"];
+        let ran = Command::new(me)
+            .args(args)
+            .env("TZ", zone)
+            .output()
+            .unwrap();
+        let out = String::from_utf8(ran.stdout).unwrap();
+        assert!(out.contains(&format!("east={east}\n")), "{zone}: {out}");
+    }
+    // A line without a zone is of the host's own: its time is then no hours ahead.
+    let mut dir = Dir::new();
+    dir.write("mail.log", b"Nov 24 07:30:00 mx1 postfix[1]: x\n");
+    let mut tail = dir.tail();
+    tail.zone = Zone { minutes_east: 330 };
+    let heard = Heard::poll(&mut tail);
+    let said = heard.said[0].unwrap().to_string();
+    assert!(said.contains("-11-24T02:00:00"), "{said}");
 }
