@@ -327,7 +327,8 @@ impl Elf {
             .min(MAX_NOTE_BYTES);
         let table = bytes.at(part.offset, in_file).ok_or(outside)?;
         let mut entries = Vec::new();
-        for (entry, at) in table.chunks_exact(16).zip((part.vaddr..).step_by(16)) {
+        for (entry, step) in table.chunks_exact(16).zip((0_u64..).step_by(16)) {
+            let at = part.vaddr.saturating_add(step);
             let entry = little(entry);
             let within = at
                 .checked_sub(from)
@@ -454,6 +455,14 @@ mod tests {
             build_id(notes_outside, &image),
             Err(ElfError::Outside("its notes"))
         );
+    }
+
+    /// Found by fuzzing.
+    #[test]
+    fn r001_a_dynamic_section_at_the_end_of_addresses_is_no_overflow() {
+        let bytes = seed("dynamic_at_the_end_of_addresses");
+        let image = read_elf(bytes.as_slice()).unwrap();
+        assert!(image.dynamic(bytes.as_slice()).is_ok());
     }
 
     #[test]
