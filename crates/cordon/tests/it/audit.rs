@@ -440,3 +440,44 @@ fn a_library_that_is_gone_from_the_disk_and_still_runs_is_told_until_it_runs_no_
     cat.wait().unwrap();
     assert_eq!(told(), None, "nobody runs it any more");
 }
+
+#[test]
+fn a_heading_that_was_guessed_wrong_is_mended_by_a_word() {
+    let dir = folder("audit-column");
+    let hosts = dir.join("hosts");
+    rpm_host(
+        &hosts.join("pc1"),
+        "9.4",
+        "bash\t(none)\t5\t1.el9\tx86_64\tb-1-1.src.rpm\t(none)\t1\n",
+    );
+    let sheet = dir.join("sheet.csv");
+    fs::write(&sheet, "Package;Wunsch\nbash;6\n").unwrap();
+    let ran = |more: &[&Path]| {
+        let words: [&Path; 4] = [
+            "--inventory".as_ref(),
+            &hosts,
+            "--baseline".as_ref(),
+            &sheet,
+        ];
+        audit(&[&words, more].concat())
+    };
+    let guessed = ran(&[]);
+    assert!(guessed.err.contains("Wunsch = nothing"), "{}", guessed.err);
+    assert_eq!(
+        row(&guessed, "pc1", "bash")["state"],
+        "proven",
+        "any version will do"
+    );
+    let said = ran(&["--column".as_ref(), "wunsch=version".as_ref()]);
+    assert!(said.err.contains("Wunsch = version"), "{}", said.err);
+    assert_eq!(row(&said, "pc1", "bash")["state"], "missing");
+    let wrong = ran(&["--column".as_ref(), "Wunsch=wish".as_ref()]);
+    assert_eq!(wrong.code, 2);
+    assert!(
+        wrong
+            .err
+            .contains("expected HEADING=MEANING with one of bulletin"),
+        "{}",
+        wrong.err
+    );
+}

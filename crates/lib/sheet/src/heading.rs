@@ -293,6 +293,23 @@ impl Column {
         ),
     ];
 
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Bulletin,
+        Self::Kb,
+        Self::Package,
+        Self::Version,
+        Self::File,
+        Self::Applies,
+        Self::Host,
+        Self::Owner,
+        Self::Due,
+        Self::Severity,
+        Self::Status,
+        Self::Cve,
+        Self::Notes,
+    ];
+
     /// As a mapping is written.
     pub const fn name(self) -> &'static str {
         match self {
@@ -310,6 +327,11 @@ impl Column {
             Self::Cve => "cve",
             Self::Notes => "notes",
         }
+    }
+
+    /// Of the name that a mapping writes.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|column| column.name() == name)
     }
 
     /// The column of a heading, and whether the heading says only that.

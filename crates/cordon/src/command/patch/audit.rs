@@ -40,7 +40,7 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     })?;
     let any_dpkg = all.iter().any(|host| host.dpkg.is_some());
     let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;
-    let sheets = Sheets::read(&args.baseline)?;
+    let sheets = Sheets::read(&args.baseline, &args.column)?;
     let expected = Expected::read(&args.expect)?;
     sheets.tell(&feeds, out)?;
     let bench = Bench {

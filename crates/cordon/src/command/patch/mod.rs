@@ -65,6 +65,9 @@ pub(crate) struct Audit {
     /// A spreadsheet of what must be installed: CSV, TSV, XLSX, XLSB, XLS or ODS.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     baseline: Vec<PathBuf>,
+    /// What a heading of the sheet means where it was guessed wrong, as it was shown: HEADING=MEANING.
+    #[arg(long, value_name = "HEADING=MEANING", num_args = 1..)]
+    column: Vec<String>,
     /// Lists of the hosts that there are, one a line or the first column of a CSV: who is in none of the
     /// inventories is told, and the share that is well has its denominator.
     #[arg(long, value_name = "FILE", num_args = 1..)]

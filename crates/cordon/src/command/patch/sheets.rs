@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cordon_patch_edge::{Feeds, unpack};
-use sheet::{Asked, Reading};
+use sheet::{Asked, Column, Mapping, Reading};
 use winaudit::{Bulletin, Kb};
 
 use crate::{
@@ -18,13 +18,23 @@ pub(super) struct Sheets {
 }
 
 impl Sheets {
-    pub(super) fn read(paths: &[PathBuf]) -> Result<Self, Fault> {
+    /// Reads them; `columns` are what a person says that headings mean, `HEADING=MEANING`.
+    pub(super) fn read(paths: &[PathBuf], columns: &[String]) -> Result<Self, Fault> {
+        let meanings = columns.iter().map(|text| meaning(text));
+        let meanings: Vec<(&str, Column)> = meanings.collect::<Result<_, Fault>>()?;
         let read = |path: &PathBuf| {
             let refuse = |error: &dyn std::fmt::Display| {
                 Fault::new(&fault::BASELINE_UNREADABLE, error).at(path.display())
             };
             let bytes = unpack(path).map_err(|error| refuse(&error))?;
-            let reading = sheet::read(&bytes, None).map_err(|error| refuse(&error))?;
+            let mut reading = sheet::read(&bytes, None).map_err(|error| refuse(&error))?;
+            if !meanings.is_empty() {
+                for mapping in &mut reading.mappings {
+                    mean(mapping, &meanings);
+                }
+                let given = std::mem::take(&mut reading.mappings);
+                reading = sheet::read(&bytes, Some(&given)).map_err(|error| refuse(&error))?;
+            }
             Ok((path.clone(), reading))
         };
         let all = paths.iter().map(read).collect::<Result<_, Fault>>()?;
@@ -104,6 +114,30 @@ impl Sheets {
             }
         }
         Ok(())
+    }
+}
+
+/// `Wo=applies`.
+fn meaning(text: &str) -> Result<(&str, Column), Fault> {
+    let parts = text.split_once('=');
+    let parts =
+        parts.and_then(|(heading, name)| Some((heading.trim(), Column::named(name.trim())?)));
+    parts.ok_or_else(|| {
+        let all = Column::ALL.map(Column::name).join(", ");
+        let what = format!("`{text}` says no column: expected HEADING=MEANING with one of {all}");
+        Fault::new(&fault::BASELINE_UNREADABLE, what)
+    })
+}
+
+/// Puts in what a person said in place of what was guessed.
+fn mean(mapping: &mut Mapping, meanings: &[(&str, Column)]) {
+    for (at, heading) in &mapping.headings {
+        let said = meanings
+            .iter()
+            .find(|(said, _)| said.eq_ignore_ascii_case(heading));
+        if let Some((_, column)) = said {
+            mapping.columns.insert(*at, *column);
+        }
     }
 }
 
