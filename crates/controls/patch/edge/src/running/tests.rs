@@ -588,5 +588,9 @@ fn who_may_not_read_all_is_told_so() {
         .current_dir("/");
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("nobody: true true Unknown"), "{said}");
+    // Behind: because nobody's own processes on this machine may be; but who does not see all never says that
+    // all is well.
+    let told =
+        ["Unknown", "Behind"].map(|rung| said.contains(&format!("nobody: true true {rung}")));
+    assert!(told.contains(&true), "{said}");
 }
