@@ -481,3 +481,38 @@ fn a_heading_that_was_guessed_wrong_is_mended_by_a_word() {
         wrong.err
     );
 }
+
+#[test]
+fn what_of_a_feed_or_host_could_not_be_read_is_told() {
+    let dir = folder("audit-told");
+    let feed = dir.join("feed");
+    fs::create_dir_all(&feed).unwrap();
+    let osv = r#"{"id":"ALSA-1","affected":[{"package":{"ecosystem":"AlmaLinux:9","name":"bash"},"ranges":[{"type":
+        "ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"5.1.8-9.el9"}]}]}]}"#;
+    fs::write(feed.join("good.json"), osv).unwrap();
+    fs::write(feed.join("cut.json"), osv.strip_suffix("}]}]}]}").unwrap()).unwrap();
+    let host = dir.join("10.0.0.1");
+    let bash = |version: &str| {
+        format!("bash\t(none)\t{version}\t1.el9\tx86_64\tb-1-1.src.rpm\t(none)\t1\n")
+    };
+    rpm_host(&host, "9.4", &bash("9"));
+    fs::write(host.join("rpm-qa-old.txt"), bash("1")).unwrap();
+    let ran = audit(&[
+        "--inventory".as_ref(),
+        &host,
+        "--advisories".as_ref(),
+        &feed,
+    ]);
+    assert_eq!(ran.code, 5, "{}", ran.err);
+    assert!(
+        ran.err
+            .contains("feed: 1 entries could not be read, the first: document"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains("a second list of packages of 10.0.0.1"),
+        "{}",
+        ran.err
+    );
+}

@@ -162,7 +162,10 @@ fn take(
             return Ok(());
         }
         let entries = fs::read_dir(path).map_err(|error| error.to_string())?;
-        let mut all: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        let all = entries.map(|entry| entry.map(|entry| entry.path()));
+        let mut all: Vec<PathBuf> = all
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.to_string())?;
         all.sort();
         for one in all {
             let shown = one.display().to_string();

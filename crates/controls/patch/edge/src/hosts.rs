@@ -59,6 +59,11 @@ const KINDS: [&str; 23] = [
     "msi",
 ];
 
+/// Endings of files that say nothing of the host.
+const ENDINGS: [&str; 10] = [
+    "txt", "csv", "tsv", "reg", "log", "json", "gz", "xz", "sqlite", "db",
+];
+
 /// What is known of one host.
 #[derive(Debug, Default)]
 pub struct HostFiles {
@@ -88,6 +93,15 @@ impl HostFiles {
         }
     }
 
+    /// Of two lists one would hide the other: they are of two hosts, or of two days.
+    fn first(&self, is_first: bool) -> Result<(), String> {
+        let why = format!(
+            "a second list of packages of {}: the first counts",
+            self.name
+        );
+        is_first.then_some(()).ok_or(why)
+    }
+
     fn read(&mut self, path: &Path) -> Result<(), String> {
         let bytes = unpack(path).map_err(|error| error.to_string())?;
         let name = path
@@ -100,8 +114,10 @@ impl HostFiles {
         if let Some(os) = os_release(&bytes) {
             self.os = Some(os);
         } else if looks_like_status(&bytes) {
+            self.first(self.dpkg.is_none())?;
             self.dpkg = Some(read_status(&bytes).map_err(|error| said(&error))?);
         } else if bytes.starts_with(b"C:Q") || bytes.starts_with(b"P:") {
+            self.first(self.packages.is_none())?;
             self.packages = Some(pkgdb::apk_installed(&bytes).map_err(|error| said(&error))?);
         } else if is_rpmdb(&bytes, &name) {
             let beside = path.with_file_name(format!("{name}-wal"));
@@ -115,10 +131,13 @@ impl HostFiles {
             } else {
                 Wal::Bytes(&wal)
             };
+            self.first(self.packages.is_none())?;
             self.packages = Some(pkgdb::rpmdb(&bytes, wal).map_err(|error| said(&error))?);
         } else if looks_like_query(&bytes) {
+            self.first(self.packages.is_none())?;
             self.packages = Some(pkgdb::rpm_query(&bytes).map_err(|error| said(&error))?);
         } else if name.to_lowercase().contains("rpm") && !bytes.contains(&0) {
+            self.first(self.packages.is_none())?;
             self.packages = Some(pkgdb::rpm_plain(&bytes).map_err(|error| said(&error))?);
         } else {
             let windows = self.windows.get_or_insert_with(WindowsHost::default);
@@ -164,7 +183,10 @@ fn os_release(bytes: &[u8]) -> Option<Os> {
 pub fn hosts(named: &[String]) -> Vec<HostFiles> {
     let mut all = BTreeMap::<String, HostFiles>::new();
     let mut order = Vec::new();
-    let mut budget = MAX_FILES;
+    let mut walk = Walk {
+        left: MAX_FILES,
+        problems: Vec::new(),
+    };
     for text in named {
         let (name, path) = match text.split_once('=') {
             Some((name, path)) => (Some(name.to_owned()), PathBuf::from(path)),
@@ -181,8 +203,8 @@ pub fn hosts(named: &[String]) -> Vec<HostFiles> {
                 let name = name.unwrap_or_else(|| file_name(&path));
                 vec![(name, vec![path])]
             }
-            (Some(name), Ok(_)) => vec![(name.clone(), below(&path, 0, &mut budget))],
-            (None, Ok(_)) => groups(&path, 0, &mut budget),
+            (Some(name), Ok(_)) => vec![(name.clone(), below(&path, 0, &mut walk))],
+            (None, Ok(_)) => groups(&path, 0, &mut walk),
         };
         for (name, files) in groups {
             let host = host_of(&mut all, &mut order, &name);
@@ -191,13 +213,37 @@ pub fn hosts(named: &[String]) -> Vec<HostFiles> {
             }
         }
     }
-    if budget == 0 {
-        let why = format!("more than {MAX_FILES} files: the rest was not looked at");
-        if let Some(host) = order.last().and_then(|name| all.get_mut(name)) {
-            host.failed.push((PathBuf::from("."), why));
-        }
+    for (path, why) in walk.problems {
+        let name = file_name(&path);
+        host_of(&mut all, &mut order, &name)
+            .failed
+            .push((path, why));
     }
     order.iter().filter_map(|name| all.remove(name)).collect()
+}
+
+/// A walk through folders: how many entries may still be looked at, and what of it was not.
+struct Walk {
+    left: usize,
+    problems: Vec<(PathBuf, String)>,
+}
+
+impl Walk {
+    fn lost(&mut self, path: &Path, why: String) {
+        self.problems.push((path.to_owned(), why));
+    }
+
+    /// The folders to go on into; those that lie too deep are told.
+    fn deeper(&mut self, folders: Vec<PathBuf>, depth: usize) -> Vec<PathBuf> {
+        if depth < MAX_DEPTH {
+            return folders;
+        }
+        for folder in folders {
+            let why = format!("more than {MAX_DEPTH} folders in each other: it was not looked at");
+            self.lost(&folder, why);
+        }
+        Vec::new()
+    }
 }
 
 fn host_of<'a>(
@@ -223,16 +269,14 @@ fn file_name(path: &Path) -> String {
 }
 
 /// Every file below `path`, in order.
-fn below(path: &Path, depth: usize, budget: &mut usize) -> Vec<PathBuf> {
+fn below(path: &Path, depth: usize, walk: &mut Walk) -> Vec<PathBuf> {
     if let Some(root) = root_files(path) {
         return root;
     }
-    let (files, folders) = entries(path, budget);
+    let (files, folders) = entries(path, walk);
     let mut all = files;
-    if depth < MAX_DEPTH {
-        for folder in folders {
-            all.extend(below(&folder, depth + 1, budget));
-        }
+    for folder in walk.deeper(folders, depth) {
+        all.extend(below(&folder, depth + 1, walk));
     }
     all
 }
@@ -250,11 +294,11 @@ fn root_files(path: &Path) -> Option<Vec<PathBuf>> {
 
 /// A folder: a root file system or a host's own folder is one host; files of many hosts are told apart by what
 /// their names begin with; each folder in it is looked at the same way.
-fn groups(path: &Path, depth: usize, budget: &mut usize) -> Vec<(String, Vec<PathBuf>)> {
+fn groups(path: &Path, depth: usize, walk: &mut Walk) -> Vec<(String, Vec<PathBuf>)> {
     if let Some(root) = root_files(path) {
         return vec![(file_name(path), root)];
     }
-    let (files, folders) = entries(path, budget);
+    let (files, folders) = entries(path, walk);
     let mut groups = BTreeMap::<String, Vec<PathBuf>>::new();
     for file in files {
         let stem = stem(&file_name(&file));
@@ -266,17 +310,21 @@ fn groups(path: &Path, depth: usize, budget: &mut usize) -> Vec<(String, Vec<Pat
         groups.entry(name).or_default().push(file);
     }
     let mut all: Vec<(String, Vec<PathBuf>)> = groups.into_iter().collect();
-    if depth < MAX_DEPTH {
-        for folder in folders {
-            all.extend(self::groups(&folder, depth + 1, budget));
-        }
+    for folder in walk.deeper(folders, depth) {
+        all.extend(self::groups(&folder, depth + 1, walk));
     }
     all
 }
 
 /// `web1` of `web1_systeminfo.txt` and of `web1-qfe_powershell.csv`; empty where the name is a kind alone.
 fn stem(name: &str) -> String {
-    let whole = name.split_once('.').map_or(name, |(stem, _)| stem);
+    // Only what is an ending goes: a host may have dots, as 10.0.0.1 has.
+    let mut whole = name;
+    while let Some((rest, ending)) = whole.rsplit_once('.')
+        && ENDINGS.contains(&ending.to_lowercase().as_str())
+    {
+        whole = rest;
+    }
     let lower = whole.to_lowercase();
     for (at, _) in lower
         .match_indices(['_', '-', '.'])
@@ -305,17 +353,29 @@ fn stem(name: &str) -> String {
     }
 }
 
-fn entries(path: &Path, budget: &mut usize) -> (Vec<PathBuf>, Vec<PathBuf>) {
+fn entries(path: &Path, walk: &mut Walk) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let (mut files, mut folders) = (Vec::new(), Vec::new());
-    let Ok(entries) = fs::read_dir(path) else {
-        return (vec![path.to_owned()], folders); // read as a file it tells why
-    };
-    for entry in entries.flatten() {
-        if *budget == 0 {
-            break;
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) => {
+            walk.lost(path, error.to_string());
+            return (files, folders);
         }
-        *budget -= 1;
-        let path = entry.path();
+    };
+    for entry in entries {
+        let Some(left) = walk.left.checked_sub(1) else {
+            let why = format!("more than {MAX_FILES} files: the rest was not looked at");
+            walk.lost(path, why);
+            break;
+        };
+        walk.left = left;
+        let path = match entry {
+            Ok(entry) => entry.path(),
+            Err(error) => {
+                walk.lost(path, error.to_string());
+                continue;
+            }
+        };
         if path.is_dir() {
             folders.push(path);
         } else {
@@ -342,5 +402,7 @@ mod tests {
         check("rpm-qa.txt", "");
         check("status", "");
         check("web1.txt", "web1");
+        check("10.0.0.1_systeminfo.txt", "10.0.0.1");
+        check("pc7.example.org_qfe.csv", "pc7.example.org");
     }
 }

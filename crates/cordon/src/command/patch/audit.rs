@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use cordon_model::{Exception, Host, Package, PackageStatus, Policy, plural};
 use cordon_patch::{Feed, Have, Installed, Patch, Requisite, RowState};
-use cordon_patch_edge::{Feeds, HostFiles, LISTS, STATUS, advisories, feeds, hosts, inventory};
+use cordon_patch_edge::{
+    FeedUnread, Feeds, HostFiles, LISTS, STATUS, advisories, feeds, hosts, inventory,
+};
 
 use super::{
     Audit, baseline,
@@ -30,14 +32,7 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     } else {
         hosts(&args.inventory)
     };
-    let feeds = feeds(&args.advisories).map_err(|error| {
-        let code = if error.nothing {
-            &fault::FEED_MISSING
-        } else {
-            &fault::FEED_UNREADABLE
-        };
-        Fault::new(code, &error.why).at(error.path.display())
-    })?;
+    let feeds = feeds(&args.advisories).map_err(|error| of_feed(&error))?;
     let any_dpkg = all.iter().any(|host| host.dpkg.is_some());
     let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;
     let sheets = Sheets::read(&args.baseline, &args.column)?;
@@ -50,6 +45,9 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     };
     let (mut judged, mut failed) = (0, Vec::new());
     let mut desk = Desk::new(args, &exceptions, bench.feeds.kev.as_ref(), out);
+    for reject in bench.rejects() {
+        desk.say(&reject)?;
+    }
     for host in &all {
         for (path, why) in &host.failed {
             let fault = Fault::new(&fault::INVENTORY_UNREADABLE, why).at(path.display());
@@ -70,11 +68,19 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     let answered: Vec<String> = read.map(|host| host.name.clone()).collect();
     expected.tell(&answered, &mut desk)?;
     let tally = desk.tally;
+    let unjudged = std::mem::take(&mut desk.unjudged);
     for fault in &failed {
         writeln!(out.talk, "{fault}")?;
     }
     if judged == 0 {
         return Ok(Exit::Usage); // every input was bad, and each has been told
+    }
+    if !unjudged.is_empty() {
+        let hosts = unjudged.join(", ");
+        writeln!(
+            out.talk,
+            "without an os-release it was not judged whether the release is still mended: {hosts}"
+        )?;
     }
     writeln!(
         out.talk,
@@ -90,6 +96,16 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
         (true, true) => Exit::Findings,
         (true, false) => Exit::Nothing,
     })
+}
+
+/// Nothing to judge by is blindness; a feed that is damaged is bad input.
+fn of_feed(error: &FeedUnread) -> Fault {
+    let code = if error.nothing {
+        &fault::FEED_MISSING
+    } else {
+        &fault::FEED_UNREADABLE
+    };
+    Fault::new(code, &error.why).at(error.path.display())
 }
 
 fn one(host: &HostFiles, bench: &Bench, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {

@@ -15,6 +15,37 @@ pub(super) struct Bench {
 }
 
 impl Bench {
+    /// What of the feeds could not be read: of that nothing was judged.
+    pub(super) fn rejects(&self) -> Vec<String> {
+        let told = |name: &str, rejected: u64, first: Option<String>| {
+            let first = first.map_or_else(String::new, |why| format!(", the first: {why}"));
+            (rejected > 0).then(|| format!("{name}: {rejected} entries could not be read{first}"))
+        };
+        let Feeds {
+            windows,
+            indexed,
+            kev,
+            ..
+        } = &self.feeds;
+        let indexed = indexed
+            .iter()
+            .map(|feed| told(&feed.name, feed.rejected, feed.reasons.first().cloned()));
+        let windows = windows.iter().map(|feed| {
+            let first = feed.counts.rejects.first();
+            let first = first.map(|(line, _)| format!("in line {line}"));
+            let rejected = u64::try_from(feed.counts.rejected).unwrap_or(u64::MAX);
+            told("updates of Microsoft", rejected, first)
+        });
+        let kev = kev.iter().map(|kev| {
+            told(
+                "exploited vulnerabilities",
+                kev.rejected,
+                kev.reasons.first().cloned(),
+            )
+        });
+        indexed.chain(windows).chain(kev).flatten().collect()
+    }
+
     /// Every feed and sheet with its date.
     pub(super) fn named(&self) -> String {
         let dated = |name: &str, day: Option<&str>| match day {

@@ -74,14 +74,17 @@ impl Expected {
             ))?;
         }
         let all: BTreeSet<&String> = here.iter().chain(self.hosts.keys()).collect();
-        let clean = answered.iter().filter(|host| desk.is_clean(host)).count();
+        let clean: Vec<&String> = answered.iter().filter(|host| desk.is_clean(host)).collect();
+        // In the worst case what is unknown is missing.
+        let sure = clean.iter().filter(|host| !desk.is_unclear(host)).count();
+        let clean = clean.len();
         if self.lists > 0 {
             let (all, answered) = (all.len(), here.len());
             desk.say(&format!(
                 "nothing is missing on {} % of the {} % that answered ({answered} of {all} hosts); worst case {} %",
                 percent(clean, answered),
                 percent(answered, all),
-                percent(clean, all)
+                percent(sure, all)
             ))?;
         }
         Ok(())

@@ -131,9 +131,12 @@ pub(super) struct Desk<'a, 'o> {
     kev: Option<&'a Kev>,
     out: &'a mut Out<'o>,
     pub(super) tally: Tally,
+    /// Hosts of which it was not judged whether their release is still mended.
+    pub(super) unjudged: Vec<String>,
     /// Hosts on which something is proven, and those on which something is wrong.
     proven: BTreeSet<String>,
     wrong: BTreeSet<String>,
+    unknown: BTreeSet<String>,
 }
 
 impl<'a, 'o> Desk<'a, 'o> {
@@ -149,14 +152,21 @@ impl<'a, 'o> Desk<'a, 'o> {
             kev,
             out,
             tally: Tally::default(),
+            unjudged: Vec::new(),
             proven: BTreeSet::new(),
             wrong: BTreeSet::new(),
+            unknown: BTreeSet::new(),
         }
     }
 
     /// Whether something is proven of it and nothing is wrong. Of what is unknown it says nothing.
     pub(super) fn is_clean(&self, host: &str) -> bool {
         self.proven.contains(host) && !self.wrong.contains(host)
+    }
+
+    /// Whether anything of it is unknown.
+    pub(super) fn is_unclear(&self, host: &str) -> bool {
+        self.unknown.contains(host)
     }
 
     /// Says something to the person.
@@ -184,6 +194,7 @@ impl<'a, 'o> Desk<'a, 'o> {
         match line.state {
             "proven" => drop(self.proven.insert(line.host.clone())),
             "missing" | "contradicted" | "no_fix" => drop(self.wrong.insert(line.host.clone())),
+            "unknown" => drop(self.unknown.insert(line.host.clone())),
             _ => {}
         }
         let quiet = matches!(line.state, "proven" | "alternative" | "not_applicable");

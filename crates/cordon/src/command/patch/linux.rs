@@ -73,7 +73,9 @@ fn lifetime(host: &HostFiles, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
     let Some(os) = &host.os else {
         let why = "the host does not say which release it runs: no os-release was given";
         return if host.dpkg.is_some() {
-            Ok(()) // Debian's indexes name their suite themselves
+            // Debian's indexes name their suite themselves.
+            desk.unjudged.push(host.name.clone());
+            Ok(())
         } else {
             desk.put(Line::unknown(&host.name, "release", why))
         };

@@ -102,7 +102,8 @@ impl Sheets {
                 for doubt in &row.doubts {
                     writeln!(out.talk, "  {}: {}", row.place, inert(doubt))?;
                 }
-                if !row.kbs.is_empty() && !known(row, feeds) {
+                let names_update = !row.kbs.is_empty() || row.bulletin.is_some();
+                if names_update && !known(row, feeds) {
                     let name = name_of(row);
                     writeln!(
                         out.talk,
