@@ -123,7 +123,7 @@ pub struct Reading {
 pub fn read(bytes: &[u8], mappings: Option<&[Mapping]>) -> Result<Reading, SheetError> {
     let grids = table::open(bytes)?;
     let mut reading = Reading::default();
-    let mut strays = Vec::new();
+    let mut strays = Vec::new(); // tables without a heading, told row by row at the end
     for grid in &grids {
         reading.rows += grid.rows.len();
         let given = mappings.and_then(|all| all.iter().find(|one| one.table == grid.name));
@@ -135,7 +135,6 @@ pub fn read(bytes: &[u8], mappings: Option<&[Mapping]>) -> Result<Reading, Sheet
             Some(mapping) => row::read(grid, &mapping, &mut reading),
             None => strays.push(grid),
         }
-        // A table without a heading is told row by row, below.
     }
     if reading.mappings.is_empty() {
         let first = grids.iter().find_map(|grid| grid.rows.values().next());
