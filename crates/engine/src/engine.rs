@@ -399,7 +399,9 @@ impl Engine {
             | Fact::Package(_)
             | Fact::Learned { .. }
             | Fact::Passed { .. }
-            | Fact::Vitals { .. } => {}
+            | Fact::Vitals { .. }
+            | Fact::Audited(_)
+            | Fact::Inventoried(_) => {}
         }
     }
 

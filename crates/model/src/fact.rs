@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ControlName, Epoch, Finding, Host, Instance, Key, OrderId, Person, ProbeId, Seq, SetName,
-    SourceName, Span, StageName, Subject, Text, Time, Watched,
+    Audited, ControlName, Epoch, Finding, Host, Instance, Inventory, Key, OrderId, Person, ProbeId,
+    Seq, SetName, SourceName, Span, StageName, Subject, Text, Time, Watched,
 };
 
 /// Something that happened, as the engine received it.
@@ -143,6 +143,10 @@ pub enum Fact {
         /// About how many shapes of line there were.
         shapes: u32,
     },
+    /// What an audit saw of one requirement on this host.
+    Audited(Box<Audited>),
+    /// Whether this host could be audited at all; closes what was audited of it.
+    Inventoried(Box<Inventory>),
 }
 
 /// Which [`Fact`]; what a SPEC says that it consumes, and how the engine routes.
@@ -169,11 +173,13 @@ pub enum FactKind {
     Learned,
     Passed,
     Vitals,
+    Audited,
+    Inventoried,
 }
 
 impl FactKind {
     /// How many kinds there are.
-    pub const COUNT: usize = Self::Vitals as usize + 1;
+    pub const COUNT: usize = Self::Inventoried as usize + 1;
 }
 
 impl Fact {
@@ -200,6 +206,8 @@ impl Fact {
             Self::Learned { .. } => FactKind::Learned,
             Self::Passed { .. } => FactKind::Passed,
             Self::Vitals { .. } => FactKind::Vitals,
+            Self::Audited(_) => FactKind::Audited,
+            Self::Inventoried(_) => FactKind::Inventoried,
         }
     }
 

@@ -8,6 +8,7 @@
 //! append-only: golden files in `crates/cordon/tests/it/golden` hold them.
 #![warn(missing_docs)]
 
+mod audit;
 mod control;
 mod edge;
 mod fact;
@@ -18,6 +19,7 @@ mod policy;
 mod time;
 mod watched;
 
+pub use audit::{Asked, Audited, Inventory, Ladder, Needs, Rung, Seen};
 pub use control::{
     Amnesia, Cause, Control, Gate, Memory, Probe, Rule, Scope, Shard, ShardKey, Shares, Spec,
 };

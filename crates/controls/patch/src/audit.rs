@@ -3,19 +3,20 @@
 
 use std::cmp::Ordering;
 
-use cordon_model::{Host, Package, PackageKind, PackageStatus, SetName, SourceName, Text};
+use cordon_model::{Host, Package, PackageKind, PackageStatus, Rung, SetName, SourceName, Text};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     feed::Says,
-    policy::{Patch, Requirement, order_of},
+    policy::{Patch, order_of},
+    requirement::{Demand, Found, Judged, Requirement, Witnesses},
 };
 
 /// One judgement of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row<'a> {
-    /// What was asked for.
-    pub asked: Requisite<'a>,
+    /// Which feed has a fixed version.
+    pub feed: &'a SetName,
     /// The package.
     pub package: &'a SourceName,
     /// Its architecture; empty where it is not there.
@@ -28,15 +29,6 @@ pub struct Row<'a> {
     pub fixed: Option<&'a str>,
     /// What the package manager says of it.
     pub status: PackageStatus,
-}
-
-/// Who asks for a package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Requisite<'a> {
-    /// A feed: it has a fixed version.
-    Feed(&'a SetName),
-    /// The baseline.
-    Baseline(&'a Text),
 }
 
 /// The state of a row.
@@ -81,21 +73,11 @@ impl From<&Package> for Have {
 pub type Installed<'a> = (&'a SourceName, &'a Text, &'a Have);
 
 impl Patch {
-    /// Judges one host: every package that a feed names, and every requirement in whose scope it is.
-    pub fn audit<'a>(&'a self, host: &Host, packages: &[Installed<'a>]) -> Vec<Row<'a>> {
+    /// Judges every package of one host that a feed names.
+    pub fn audit<'a>(&'a self, packages: &[Installed<'a>]) -> Vec<Row<'a>> {
         let mut rows = Vec::new();
         for (name, arch, have) in packages {
             self.by_feeds(name, arch.as_str(), have, &mut rows);
-        }
-        for asked in self
-            .requirements
-            .iter()
-            .filter(|asked| asked.hosts.fits(host.as_str()))
-        {
-            let named = |(name, _, have): &&Installed<'a>| {
-                **name == asked.package && have.kind == asked.kind
-            };
-            rows.push(by_baseline(asked, packages.iter().find(named).copied()));
         }
         rows
     }
@@ -120,7 +102,7 @@ impl Patch {
                 Says::FixedIn(fixed) => (state(have, Some(fixed)), Some(fixed)),
             };
             rows.push(Row {
-                asked: Requisite::Feed(&feed.name),
+                feed: &feed.name,
                 package: name,
                 arch,
                 state,
@@ -132,28 +114,81 @@ impl Patch {
     }
 }
 
-fn by_baseline<'a>(asked: &'a Requirement, found: Option<Installed<'a>>) -> Row<'a> {
-    let fixed = asked.at_least.as_ref().map(Text::as_str);
-    let requisite = Requisite::Baseline(&asked.id);
-    match found {
-        Some((_, arch, have)) => Row {
-            asked: requisite,
-            package: &asked.package,
-            arch: arch.as_str(),
-            state: state(have, fixed),
-            installed: Some(have.version.as_str()),
-            fixed,
-            status: have.status,
-        },
-        None => Row {
-            asked: requisite,
-            package: &asked.package,
-            arch: "",
-            state: RowState::Missing,
-            installed: None,
-            fixed,
-            status: PackageStatus::Absent,
-        },
+/// A host of which its packages are known, and nothing else.
+pub(crate) struct Listed<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) packages: &'a [Installed<'a>],
+}
+
+impl Listed<'_> {
+    fn find(&self, kind: Option<PackageKind>, name: &str) -> Found {
+        let named = |(of, _, have): &&Installed<'_>| {
+            of.as_str() == name && kind.is_none_or(|kind| kind == have.kind)
+        };
+        match self.packages.iter().find(named) {
+            Some((_, _, have)) => Found::There {
+                version: have.version.to_string(),
+                kind: Some(have.kind),
+                status: have.status,
+            },
+            None => Found::NotListed,
+        }
+    }
+}
+
+const ONLY_PACKAGES: &str = "of this host only its packages are told";
+
+impl Witnesses for Listed<'_> {
+    fn host(&self) -> &str {
+        self.host.as_str()
+    }
+
+    fn system(&self) -> Option<&str> {
+        None
+    }
+
+    fn can_have(&self, _: &Demand) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn package(&self, kind: Option<PackageKind>, name: &str) -> Found {
+        self.find(kind, name)
+    }
+
+    fn file(&self, _: &str) -> Found {
+        Found::NotTold(ONLY_PACKAGES.to_owned())
+    }
+
+    fn registry(&self, _: &str) -> Found {
+        Found::NotTold(ONLY_PACKAGES.to_owned())
+    }
+
+    fn setting(&self, _: &str) -> Found {
+        Found::NotTold(ONLY_PACKAGES.to_owned())
+    }
+
+    fn updates(&self, _: &Requirement, kbs: &[u32]) -> Judged {
+        let names = || kbs.iter().map(|kb| format!("KB{kb}"));
+        let listed = names().find(|name| {
+            let found = self.find(Some(PackageKind::Kb), name);
+            matches!(found, Found::There { status, .. } if status != PackageStatus::Partial)
+        });
+        let no = "the host does not list it";
+        listed.map_or_else(
+            || Judged::listed(Rung::No(no.into()), no.to_owned()),
+            |name| {
+                let words = format!("the host lists {name}");
+                Judged::listed(Rung::Yes(Text::new(&words)), words)
+            },
+        )
+    }
+
+    fn running(&self, _: &str) -> Option<Rung> {
+        None
+    }
+
+    fn deployer(&self, _: &Requirement) -> Option<Rung> {
+        None
     }
 }
 

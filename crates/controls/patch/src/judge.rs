@@ -3,27 +3,55 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_model::{
-    Event, Fact, Finding, Host, Key, MAX_LISTED, Memory, Package, PackageStatus, Rule, SourceName,
-    Subject, Text, Value, Verdict, Watched,
+    Amnesia, Event, Fact, Finding, Host, Key, MAX_LISTED, Memory, Package, PackageStatus, Rule,
+    SourceName, Subject, Text, Value, Verdict, Watched,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    audit::{Have, Installed, Requisite, Row, RowState},
+    audit::{Have, Installed, Listed, Row, RowState},
+    fleet::{self, Fleet},
+    ladder::Stand,
     policy::Patch,
-    rules::{MISSING, PARTIAL, REQUIREMENT, SPEC, UNKNOWN},
+    rules::{MISSING, PARTIAL, SPEC, UNKNOWN},
 };
 
 /// Most packages named in a command; a longer command line helps nobody.
 const MAX_NAMED: usize = 400;
 
-/// Memory of one host: what it has.
+/// Memory of one host: what it has, and what an audit of it elsewhere saw.
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
 pub struct State {
     /// By name, then by architecture.
     packages: BTreeMap<SourceName, BTreeMap<Text, Have>>,
     /// Whether a whole look was ever finished; before that an absence means nothing.
     looked: bool,
+    /// What an auditor of inventories saw.
+    fleet: Fleet,
+}
+
+/// As version 1 wrote it: there was no auditor.
+#[derive(Deserialize)]
+struct First {
+    packages: BTreeMap<SourceName, BTreeMap<Text, Have>>,
+    looked: bool,
+}
+
+pub(crate) fn migrate(from: u32, bytes: &[u8]) -> Result<State, Amnesia> {
+    let forgotten = |reason: String| Amnesia { reason };
+    if from != 1 {
+        return Err(forgotten(format!(
+            "expected version 1 or 2 of its memory, got {from}"
+        )));
+    }
+    let first: First =
+        postcard::from_bytes(bytes).map_err(|error| forgotten(format!("version 1: {error}")))?;
+    let First { packages, looked } = first;
+    Ok(State {
+        packages,
+        looked,
+        fleet: Fleet::default(),
+    })
 }
 
 impl State {
@@ -32,9 +60,14 @@ impl State {
         let all = self.packages.iter();
         all.flat_map(|(name, arches)| arches.iter().map(move |(arch, have)| (name, arch, have)))
     }
+
+    /// What an auditor of inventories saw of this host.
+    pub const fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
 }
 
-type Say<'s> = &'s mut dyn FnMut(Verdict);
+pub(crate) type Say<'s> = &'s mut dyn FnMut(Verdict);
 
 pub(crate) fn judge(patch: &Patch, memory: &mut Memory<State>, event: &Event, say: Say<'_>) {
     let Some(host) = memory.key().host().cloned() else {
@@ -46,9 +79,14 @@ pub(crate) fn judge(patch: &Patch, memory: &mut Memory<State>, event: &Event, sa
             if !memory.looked && !memory.packages.is_empty() {
                 memory.looked = true;
             }
-            report(patch, &host, memory, say);
+            report(patch, &host, memory, event, say);
         }
-        Fact::Swapped { .. } => report(patch, &host, memory, say),
+        Fact::Swapped { .. } => report(patch, &host, memory, event, say),
+        Fact::Audited(row) => memory.fleet.take(&host, row, say),
+        Fact::Inventoried(inventory) => {
+            memory.fleet.close(&host, inventory, event.at, say);
+            forget_empty(memory);
+        }
         _ => {}
     }
 }
@@ -70,48 +108,58 @@ fn remember(memory: &mut Memory<State>, package: &Package) {
             memory.packages.remove(name);
         }
     }
-    if memory.packages.is_empty() {
-        **memory = State::default(); // nothing is left: a host as if never looked at
+    forget_empty(memory);
+}
+
+/// Nothing is left: a host as if never looked at.
+fn forget_empty(memory: &mut Memory<State>) {
+    if memory.packages.is_empty() && memory.fleet == Fleet::default() {
+        **memory = State::default();
     }
 }
 
-fn report(patch: &Patch, host: &Host, state: &State, say: Say<'_>) {
+fn report(patch: &Patch, host: &Host, state: &State, event: &Event, say: Say<'_>) {
     if !state.looked {
         return;
     }
     let packages: Vec<Installed<'_>> = state.packages().collect();
-    let rows = patch.audit(host, &packages);
+    let listed = Listed {
+        host,
+        packages: &packages,
+    };
+    let (mut unclear, mut asked_for) = (Vec::new(), Vec::new());
+    for asked in &patch.requirements {
+        let Some(row) = fleet::row_of(asked, &asked.judge(&listed, patch.groups())) else {
+            continue; // it is for others
+        };
+        let stand = fleet::say_row(host, &row, event.at, &mut |verdict| asked_for.push(verdict));
+        if let Stand::Unknown(why) = stand {
+            unclear.push((row.package.to_string(), why));
+        }
+    }
     // Without a feed nothing was compared: what was missing is as missing as before.
     if !patch.feeds.is_empty() {
-        by_feeds(patch, host, &rows, say);
+        by_feeds(patch, host, &patch.audit(&packages), unclear, say);
     }
     say(half_installed(host, state));
-    for row in &rows {
-        let Requisite::Baseline(id) = row.asked else {
-            continue;
-        };
-        let subject = Subject::Package(row.package.clone());
-        let key = Key::new(&REQUIREMENT, host, subject).detailed(id.clone());
-        say(match row.state {
-            RowState::Missing => Verdict::Find(
-                Finding::new(&REQUIREMENT, key)
-                    .with("requirement", id)
-                    .with("package", row.package.as_str())
-                    .with("installed", row.installed.unwrap_or("nothing")),
-            ),
-            RowState::Proven | RowState::Unknown(_) => Verdict::Clear(key),
-        });
-    }
+    asked_for.into_iter().for_each(say);
 }
 
-fn by_feeds(patch: &Patch, host: &Host, rows: &[Row<'_>], say: Say<'_>) {
-    let by_feed = |row: &&Row<'_>| matches!(row.asked, Requisite::Feed(_));
-    let missing = rows
-        .iter()
-        .filter(by_feed)
-        .filter(|row| row.state == RowState::Missing);
+fn by_feeds(
+    patch: &Patch,
+    host: &Host,
+    rows: &[Row<'_>],
+    mut unclear: Vec<(String, String)>,
+    say: Say<'_>,
+) {
+    let missing = rows.iter().filter(|row| row.state == RowState::Missing);
     say(missing_updates(patch, host, &missing.collect::<Vec<_>>()));
-    say(unknown(host, rows));
+    for row in rows {
+        if let RowState::Unknown(why) = &row.state {
+            unclear.push((row.package.to_string(), why.clone()));
+        }
+    }
+    say(unknown(Key::new(&UNKNOWN, host, Subject::Host), &unclear));
 }
 
 fn missing_updates(patch: &Patch, host: &Host, missing: &[&Row<'_>]) -> Verdict {
@@ -158,26 +206,23 @@ fn half_installed(host: &Host, state: &State) -> Verdict {
     Verdict::Find(listing(&PARTIAL, key, "package", names.into_iter()))
 }
 
-fn unknown(host: &Host, rows: &[Row<'_>]) -> Verdict {
-    let key = Key::new(&UNKNOWN, host, Subject::Host);
-    let (mut names, mut reasons) = (Vec::new(), BTreeSet::new());
-    for row in rows {
-        if let RowState::Unknown(why) = &row.state {
-            names.push(row.package.to_string());
-            reasons.insert(why.as_str());
-        }
-    }
-    if names.is_empty() {
+pub(crate) fn unknown(key: Key, unclear: &[(String, String)]) -> Verdict {
+    if unclear.is_empty() {
         return Verdict::Clear(key);
     }
+    let names = unclear.iter().map(|(name, _)| name.clone());
+    let reasons: BTreeSet<&str> = unclear.iter().map(|(_, why)| why.as_str()).collect();
     let reasons: Vec<&str> = reasons.into_iter().take(MAX_LISTED).collect();
-    Verdict::Find(
-        listing(&UNKNOWN, key, "package", names.into_iter()).with("reasons", reasons.join("; ")),
-    )
+    Verdict::Find(listing(&UNKNOWN, key, "package", names).with("reasons", reasons.join("; ")))
 }
 
 /// A finding with its count and at most [`MAX_LISTED`] of what it counts; how many more is said.
-fn listing(rule: &Rule, key: Key, thing: &str, all: impl Iterator<Item = String>) -> Finding {
+pub(crate) fn listing(
+    rule: &Rule,
+    key: Key,
+    thing: &str,
+    all: impl Iterator<Item = String>,
+) -> Finding {
     let mut all: Vec<Text> = all.map(Text::from).collect();
     let count = all.len();
     let plural = if count == 1 { "" } else { "s" };

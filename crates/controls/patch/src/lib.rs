@@ -8,26 +8,40 @@
 mod audit;
 mod deb822;
 mod feed;
+mod fleet;
 mod judge;
+mod ladder;
 mod policy;
+mod requirement;
 mod rules;
+mod scope;
 
-pub use audit::{Have, Installed, Requisite, Row, RowState};
+pub use audit::{Have, Installed, Row, RowState};
 pub use deb822::{
     InventoryError, Listing, Published, read_packages_index, read_release_date, read_release_size,
     read_status,
 };
 pub use feed::{DEBIAN_PACKAGES, Feed, FeedError};
+pub use fleet::{Fleet, MAX_ROWS, row_of};
 pub use judge::State;
-pub use policy::{Patch, Requirement};
-pub use rules::{SPEC, SYNTHETIC_HOST};
+pub use ladder::{NOT_RUNNING_WORDS, Stand, stand};
+pub use policy::{Origin, Patch, Sources};
+pub use requirement::{Demand, Found, Judged, Requirement, Want, What, Witnesses};
+pub use rules::{SPEC, SYNTHETIC_HOST, SYNTHETIC_INVENTORY};
+pub use scope::{Group, InScope, Scope, names_a_system};
 
-use cordon_model::{Control, Event, Fact, Memory, Policy, PolicyError, Shard, Spec, Verdict};
+use cordon_model::{
+    Amnesia, Control, Event, Fact, Memory, Policy, PolicyError, Shard, Spec, Verdict,
+};
 
 impl Control for Patch {
     const SPEC: &'static Spec = &SPEC;
-    const STATE: u32 = 1;
+    const STATE: u32 = 2;
     type State = State;
+
+    fn migrate(from: u32, bytes: &[u8]) -> Result<State, Amnesia> {
+        judge::migrate(from, bytes)
+    }
 
     fn new(policy: &Policy) -> Result<Self, PolicyError> {
         Self::read(policy)

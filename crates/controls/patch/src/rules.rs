@@ -58,20 +58,96 @@ pub(crate) const UNKNOWN: Rule = Rule {
     ..rule("patch.unknown", Severity::Low)
 };
 
+pub(crate) const UPDATES: Rule = Rule {
+    title: "{what} missing",
+    advice: "A fix exists for each and the host does not have it. The plan names the smallest set that mends \
+             them all, the most urgent first, grouped by restart.",
+    command: Some("cordon patch plan --host {host}"),
+    attack: &["T1190", "T1210"],
+    explained_by: &[LOST],
+    ..rule("patch.updates-missing", Severity::High)
+};
+
+pub(crate) const CONTRADICTED: Rule = Rule {
+    title: "{requirement}: two witnesses disagree",
+    advice: "{why}. Believe the host. Then find out why the other said yes: what it says of all other hosts \
+             is worth as little.",
+    attack: &["T1210"],
+    explained_by: &[LOST],
+    ..rule("patch.contradicted", Severity::Critical)
+};
+
+pub(crate) const NOT_RUNNING: Rule = Rule {
+    title: "{what} installed and not running",
+    advice: "The fix is on the disk and something older runs. Restart what is named, or the host; until then it \
+             is as exposed as before.",
+    explained_by: &[LOST],
+    ..rule("patch.not-running", Severity::High)
+};
+
+pub(crate) const NO_FIX: Rule = Rule {
+    title: "{what} exposed without a fix",
+    advice: "Nobody has a fix that could be installed. Take what is named away, put something in front of it, or \
+             write an exception with an owner and an end.",
+    ..rule("patch.no-fix", Severity::Medium)
+};
+
+pub(crate) const NOT_AUDITED: Rule = Rule {
+    title: "{host} is not audited",
+    advice: "{why}. Nothing is known of its patches, so it counts as missing in the worst case. Mend its \
+             collection, or take it out of the lists that name it.",
+    explained_by: &[LOST],
+    ..rule("patch.not-audited", Severity::High)
+};
+
+pub(crate) const UNSUPPORTED: Rule = Rule {
+    title: "nobody mends the release of {host}",
+    advice: "{why}. That nothing is missing there means nothing. Upgrade it, or cut it off.",
+    ..rule("patch.unsupported", Severity::High)
+};
+
 /// Name of the probe of `patch.missing`.
 pub const SYNTHETIC_HOST: &str = "patch.synthetic-host";
+
+/// Name of the probe of the audit of inventories.
+pub const SYNTHETIC_INVENTORY: &str = "patch.synthetic-inventory";
 
 /// Audit your systems.
 pub const SPEC: Spec = Spec {
     name: "patch",
     prevents: "Audit your systems for missing patches.",
     does: "compares what is installed with what is fixed",
-    consumes: &[FactKind::Package, FactKind::Pulse, FactKind::Swapped],
-    rules: &[MISSING, REQUIREMENT, PARTIAL, UNKNOWN],
-    probes: &[Probe {
-        id: SYNTHETIC_HOST,
-        plants: "an invented host with one package of the real feed, in a version that was never fixed",
-        expect: MISSING.id,
-        within: Span::secs(5),
-    }],
+    consumes: &[
+        FactKind::Package,
+        FactKind::Pulse,
+        FactKind::Swapped,
+        FactKind::Audited,
+        FactKind::Inventoried,
+    ],
+    rules: &[
+        MISSING,
+        UPDATES,
+        REQUIREMENT,
+        CONTRADICTED,
+        NOT_RUNNING,
+        NO_FIX,
+        PARTIAL,
+        NOT_AUDITED,
+        UNSUPPORTED,
+        UNKNOWN,
+    ],
+    probes: &[
+        Probe {
+            id: SYNTHETIC_HOST,
+            plants: "an invented host with one package of the real feed, in a version that was never fixed",
+            expect: MISSING.id,
+            within: Span::secs(5),
+        },
+        Probe {
+            id: SYNTHETIC_INVENTORY,
+            plants: "an invented host among the inventories, with a package that an invented advisory mends",
+            expect: UPDATES.id,
+            within: Span::minutes(1),
+        },
+    ],
 };

@@ -81,7 +81,12 @@ fn facts() -> Vec<Fact> {
       {"package":{"kind":"kb","name":"KB835732","arch":"","version":"","status":"installed"}},
       {"learned":{"of":"source:mail.log","cadence":"1 0 0"}},
       {"passed":{"stage":"postfix","key":"4XyZ12"}},
-      {"vitals":{"of":"source:mail.log","lines":5,"unparsed":1,"skew_secs":-3,"shapes":2}}
+      {"vitals":{"of":"source:mail.log","lines":5,"unparsed":1,"skew_secs":-3,"shapes":2}},
+      {"audited":{"requirement":"MS04-011","package":"KB835732","asked":"baseline","source":"patches.xlsx Sheet1!A7",
+        "seen":{"ladder":{"deployer":{"yes":"deployed"},"listed":null,"file":{"no":"older"},"running":{"unknown":"?"}}},
+        "installed":"1","fixed":"2","severity":"high","owner":"ute","due":"2004-04-30T23:59:59Z","exploited":true,
+        "needs":"running"}},
+      {"inventoried":{"from":"the share","dated":"2004-05-03T06:00:00Z","things":41,"rows":9,"trouble":"old","release":null}}
     ]"#;
     serde_json::from_str(text).unwrap()
 }

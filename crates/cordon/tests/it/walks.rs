@@ -191,7 +191,7 @@ fn a_new_advisory_re_audits_ten_thousand_hosts_and_a_tick_saves_none() {
     let patch = engine.control::<Patch>().unwrap().load_full();
     let key = ShardKey::Host("h77".into());
     let packages: Vec<Installed<'_>> = engine.state::<Patch>(&key).unwrap().packages().collect();
-    let rows = patch.audit(&"h77".into(), &packages);
+    let rows = patch.audit(&packages);
     assert!(matches!(rows.as_slice(), [row] if row.state == RowState::Missing));
     // Judging read the memories and changed none: nothing of them has to be written.
     let bytes = |engine: &mut Engine| {

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "edge")]
 
 mod apt;
+pub mod audit;
 mod dpkg;
 mod feeds;
 mod hosts;

@@ -5,20 +5,18 @@
 
 use std::path::{Path, PathBuf};
 
-use cordon_model::{Exception, Host, Package, PackageStatus, Policy, plural};
-use cordon_patch::{Feed, Have, Installed, Patch, Requisite, RowState};
+use cordon_model::{Exception, Host, Policy, plural};
+use cordon_patch::{Feed, Patch};
 use cordon_patch_edge::{
-    FeedUnread, Feeds, HostFiles, LISTS, STATUS, advisories, feeds, hosts, inventory,
+    FeedUnread, Feeds, HostFiles, LISTS, STATUS, advisories,
+    audit::{Bench, SheetUnread, Sheets, audit as judge},
+    feeds, hosts, inventory,
 };
 
 use super::{
-    Audit, baseline,
-    bench::{Bench, feed_plain},
+    Audit,
     coverage::Expected,
-    line::{Desk, Line},
-    linux, live,
-    sheets::Sheets,
-    windows,
+    line::{Desk, Tally},
 };
 use crate::{
     clock,
@@ -27,41 +25,43 @@ use crate::{
 };
 
 pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
-    let all = if args.inventory.is_empty() {
+    let here = args.inventory.is_empty();
+    let all = if here {
         vec![this_host(&crate::check::this_host()?)]
     } else {
         hosts(&args.inventory)
     };
-    let feeds = feeds(&args.advisories).map_err(|error| of_feed(&error))?;
-    let any_dpkg = all.iter().any(|host| host.dpkg.is_some());
-    let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;
-    let sheets = Sheets::read(&args.baseline, &args.column)?;
+    let (bench, exceptions) = bench(args, &all)?;
     let expected = Expected::read(&args.expect)?;
-    sheets.tell(&feeds, out)?;
-    let bench = Bench {
-        feeds,
-        patch,
-        sheets,
-    };
-    let (mut judged, mut failed) = (0, Vec::new());
-    let mut desk = Desk::new(args, &exceptions, bench.feeds.kev.as_ref(), out);
-    for reject in bench.rejects() {
-        desk.say(&reject)?;
+    let mut desk = Desk::new(args, &exceptions, out);
+    let told = bench.sheets.told(&bench.feeds);
+    for note in told.iter().chain(&bench.rejects()) {
+        desk.say(note)?;
     }
+    for (feed, day) in bench.old() {
+        let age = bench.feed_age.plain();
+        desk.say(&format!(
+            "{feed} is of {day}, older than {age}: nothing that rests on it is green"
+        ))?;
+    }
+    let (mut judged, mut failed) = (0, Vec::new());
     for host in &all {
         for (path, why) in &host.failed {
             let fault = Fault::new(&fault::INVENTORY_UNREADABLE, why).at(path.display());
             failed.push(fault);
         }
-        if host.is_empty() {
-            let why = "nothing of this host could be read";
-            desk.put(Line::unknown(&host.name, "inventory", why))?;
-            continue;
+        judged += usize::from(!host.is_empty());
+        let rows = judge(host, &bench, here);
+        desk.tally.packages += rows.packages;
+        desk.tally.unknown += rows.unread;
+        if rows.unjudged {
+            desk.unjudged.push(host.name.clone());
         }
-        judged += 1;
-        one(host, &bench, &mut desk)?;
-        if args.inventory.is_empty() {
-            live::rows(host, &mut desk)?;
+        for note in &rows.notes {
+            desk.say(note)?;
+        }
+        for line in rows.lines {
+            desk.put(line)?;
         }
     }
     let read = all.iter().filter(|host| !host.is_empty());
@@ -75,6 +75,24 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     if judged == 0 {
         return Ok(Exit::Usage); // every input was bad, and each has been told
     }
+    close(&bench, tally, &unjudged, (judged, all.len()), out)?;
+    let found = tally.missing + tally.unknown + tally.contradicted + tally.no_fix > 0;
+    let whole = failed.is_empty() && judged == all.len();
+    Ok(match (whole, found || !bench.old().is_empty()) {
+        (false, _) => Exit::Partial,
+        (true, true) => Exit::Findings,
+        (true, false) => Exit::Nothing,
+    })
+}
+
+/// The last words: of how many, by what, and what was not judged.
+fn close(
+    bench: &Bench,
+    tally: Tally,
+    unjudged: &[String],
+    (judged, all): (usize, usize),
+    out: &mut Out<'_>,
+) -> Result<(), Stop> {
     if !unjudged.is_empty() {
         let hosts = unjudged.join(", ");
         writeln!(
@@ -84,18 +102,30 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     }
     writeln!(
         out.talk,
-        "{} of {judged} of {} hosts judged against {}: {}",
+        "{} of {judged} of {all} hosts judged against {}: {}",
         plural(tally.packages, "package"),
-        all.len(),
         bench.named(),
         tally.words(),
     )?;
-    let found = tally.missing + tally.unknown + tally.contradicted + tally.no_fix > 0;
-    Ok(match (failed.is_empty() && judged == all.len(), found) {
-        (false, _) => Exit::Partial,
-        (true, true) => Exit::Findings,
-        (true, false) => Exit::Nothing,
-    })
+    Ok(())
+}
+
+/// Everything that hosts are held against.
+fn bench(args: &Audit, all: &[HostFiles]) -> Result<(Bench, Vec<Exception>), Fault> {
+    let feeds = feeds(&args.advisories).map_err(|error| of_feed(&error))?;
+    let any_dpkg = all.iter().any(|host| host.dpkg.is_some());
+    let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;
+    let sheets = Sheets::read(&args.baseline, &args.column).map_err(|error| of_sheet(&error))?;
+    let bench = Bench::new(feeds, patch, sheets, clock::now(), args.feed_age);
+    Ok((bench, exceptions))
+}
+
+fn of_sheet(error: &SheetUnread) -> Fault {
+    let fault = Fault::new(&fault::BASELINE_UNREADABLE, &error.why);
+    match &error.path {
+        Some(path) => fault.at(path.display()),
+        None => fault,
+    }
 }
 
 /// Nothing to judge by is blindness; a feed that is damaged is bad input.
@@ -106,72 +136,6 @@ fn of_feed(error: &FeedUnread) -> Fault {
         &fault::FEED_UNREADABLE
     };
     Fault::new(code, &error.why).at(error.path.display())
-}
-
-fn one(host: &HostFiles, bench: &Bench, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
-    if let Some(windows) = &host.windows {
-        windows::rows(&host.name, windows, bench, desk)?;
-    }
-    if let Some(dpkg) = &host.dpkg {
-        desk.tally.packages += dpkg.entries.len();
-        desk.tally.unknown += usize::try_from(dpkg.rejected).unwrap_or(usize::MAX);
-        by_indexes(&host.name, &dpkg.entries, bench, desk)?;
-    }
-    linux::rows(host, bench, desk)?;
-    baseline::rows(host, bench, desk)
-}
-
-/// Debian's own indexes, and the requirements of the policy.
-fn by_indexes(
-    name: &str,
-    entries: &[Package],
-    bench: &Bench,
-    desk: &mut Desk<'_, '_>,
-) -> Result<(), Stop> {
-    let host: Host = name.parse().map_err(|error| {
-        let what = format!("`{name}` is no host name: {error}");
-        Fault::new(&fault::INVENTORY_UNREADABLE, what)
-    })?;
-    let mut listed: Vec<(&Package, Have)> = entries
-        .iter()
-        .map(|package| (package, Have::from(package)))
-        .collect();
-    listed.sort_by(|(a, _), (b, _)| (&a.name, &a.arch).cmp(&(&b.name, &b.arch)));
-    let packages: Vec<Installed<'_>> = listed
-        .iter()
-        .map(|(package, have)| (&package.name, &package.arch, have))
-        .collect();
-    for row in bench.patch.audit(&host, &packages) {
-        let (state, reason) = match &row.state {
-            RowState::Proven => ("proven", None),
-            RowState::Missing => ("missing", None),
-            RowState::Unknown(why) => ("unknown", Some(why.clone())),
-        };
-        let (requirement, feed) = match row.asked {
-            Requisite::Baseline(id) => (Some(id.to_string()), None),
-            Requisite::Feed(name) => {
-                let feed = bench.patch.feeds().iter().find(|feed| feed.name == *name);
-                (None, feed.map(feed_plain))
-            }
-        };
-        let evidence = match row.status {
-            PackageStatus::Installed => "dpkg says installed",
-            PackageStatus::Held => "dpkg says installed, on hold",
-            PackageStatus::Partial => "dpkg says installed by half",
-            PackageStatus::Absent => "dpkg does not list it",
-        };
-        desk.put(Line {
-            requirement,
-            arch: row.arch.to_owned(),
-            reason,
-            installed: row.installed.map(str::to_owned),
-            fixed: row.fixed.map(str::to_owned),
-            evidence: evidence.to_owned(),
-            feed,
-            ..Line::of(name, row.package.as_str(), state)
-        })?;
-    }
-    Ok(())
 }
 
 /// What is on this host.

@@ -6,7 +6,9 @@ use std::{
     path::PathBuf,
 };
 
-use super::line::{Desk, Line};
+use cordon_patch_edge::audit::Line;
+
+use super::line::Desk;
 use crate::{
     command::{Stop, read_text},
     fault::{self, Fault},

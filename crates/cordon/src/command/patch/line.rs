@@ -1,82 +1,15 @@
-//! One judgement as it is printed, and the tally of all.
+//! Rows as they are printed, and the tally of all.
 
 use std::collections::BTreeSet;
 
-use advisory::Kev;
 use cordon_model::Exception;
-use serde::Serialize;
+use cordon_patch_edge::audit::Line;
 
 use super::Audit;
 use crate::{
     command::{Out, Stop},
     page::inert,
 };
-
-/// A row as `--json` prints it.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Line {
-    pub(super) host: String,
-    /// Who asks, where it is not a feed: a bulletin, a row of a policy.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) requirement: Option<String>,
-    /// Where that is written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) source: Option<String>,
-    pub(super) package: String,
-    pub(super) arch: String,
-    pub(super) state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reason: Option<String>,
-    pub(super) installed: Option<String>,
-    pub(super) fixed: Option<String>,
-    pub(super) evidence: String,
-    pub(super) feed: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) title: Option<String>,
-    /// What settles it in its place.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) by: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) advisories: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) cves: Vec<String>,
-    /// How many vulnerabilities, where they are not listed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) fixes: Option<usize>,
-    /// One of them is known to be exploited.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(super) exploited: bool,
-    /// Whether a baseline that was given asks for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) in_baseline: Option<bool>,
-    /// Who answers for the exception, and until when.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) owner: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) until: Option<String>,
-    /// It is a requirement of its own, not a package that a feed happens to name: always in `--json`.
-    #[serde(skip)]
-    pub(super) requisite: bool,
-}
-
-impl Line {
-    pub(super) fn of(host: &str, package: &str, state: &'static str) -> Self {
-        Self {
-            host: host.to_owned(),
-            package: package.to_owned(),
-            state,
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn unknown(host: &str, package: &str, why: &str) -> Self {
-        Self {
-            reason: Some(why.to_owned()),
-            evidence: "none".to_owned(),
-            ..Self::of(host, package, "unknown")
-        }
-    }
-}
 
 /// How many of each.
 #[derive(Debug, Default, Clone, Copy)]
@@ -128,7 +61,6 @@ impl Tally {
 pub(super) struct Desk<'a, 'o> {
     args: &'a Audit,
     exceptions: &'a [Exception],
-    kev: Option<&'a Kev>,
     out: &'a mut Out<'o>,
     pub(super) tally: Tally,
     /// Hosts of which it was not judged whether their release is still mended.
@@ -140,16 +72,10 @@ pub(super) struct Desk<'a, 'o> {
 }
 
 impl<'a, 'o> Desk<'a, 'o> {
-    pub(super) fn new(
-        args: &'a Audit,
-        exceptions: &'a [Exception],
-        kev: Option<&'a Kev>,
-        out: &'a mut Out<'o>,
-    ) -> Self {
+    pub(super) fn new(args: &'a Audit, exceptions: &'a [Exception], out: &'a mut Out<'o>) -> Self {
         Self {
             args,
             exceptions,
-            kev,
             out,
             tally: Tally::default(),
             unjudged: Vec::new(),
@@ -177,9 +103,6 @@ impl<'a, 'o> Desk<'a, 'o> {
 
     /// Prints a row, if it is to be seen, and counts it.
     pub(super) fn put(&mut self, mut line: Line) -> Result<(), Stop> {
-        if let Some(kev) = self.kev {
-            line.exploited = line.cves.iter().any(|cve| kev.known.contains_key(cve));
-        }
         if matches!(
             line.state,
             "missing" | "contradicted" | "no_fix" | "unknown"
@@ -192,6 +115,8 @@ impl<'a, 'o> Desk<'a, 'o> {
         }
         self.tally.count(line.state);
         match line.state {
+            // What rests on a feed that is too old is not green.
+            "proven" if line.stale => drop(self.unknown.insert(line.host.clone())),
             "proven" => drop(self.proven.insert(line.host.clone())),
             "missing" | "contradicted" | "no_fix" => drop(self.wrong.insert(line.host.clone())),
             "unknown" => drop(self.unknown.insert(line.host.clone())),

@@ -1,19 +1,13 @@
 //! `cordon patch audit`, `cordon patch collector` and `cordon patch vercmp`.
 
 mod audit;
-mod baseline;
-mod bench;
 mod coverage;
 mod line;
-mod linux;
-mod live;
-mod scope;
-mod sheets;
-mod windows;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use cordon_model::Span;
 use serde::Serialize;
 use vercmp::Kind;
 
@@ -75,6 +69,9 @@ pub(crate) struct Audit {
     /// A policy whose [[patch.requirement]] rows are judged too.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// A feed that bears an older date than this is told, and nothing that rests on it is green.
+    #[arg(long, value_name = "SPAN", default_value = "7d")]
+    feed_age: Span,
     /// What is proven as well, not only what is missing or unknown.
     #[arg(long)]
     all: bool,

@@ -1,18 +1,15 @@
 //! Rows of a Linux host: by advisories, by OVAL, and by the end of its release.
 
 use advisory::{Facts, Installed, Inventory, Release, State, Stream, Truth};
-use cordon_patch_edge::HostFiles;
+use cordon_model::Time;
 use pkgdb::{
     Epoch, Manager,
     eol::{Date, Support, support},
 };
 use vercmp::Kind;
 
-use super::{
-    bench::Bench,
-    line::{Desk, Line},
-};
-use crate::{clock, command::Stop};
+use super::{Bench, Rows, row::Line};
+use crate::HostFiles;
 
 /// A package, whoever manages it.
 struct Have {
@@ -24,19 +21,19 @@ struct Have {
     stream: Option<String>,
 }
 
-pub(super) fn rows(host: &HostFiles, bench: &Bench, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
+pub(super) fn rows(host: &HostFiles, bench: &Bench, rows: &mut Rows) {
     let Some((kind, packages)) = packages(host) else {
-        return Ok(());
+        return;
     };
     if let Some(listing) = &host.packages {
-        desk.tally.packages += listing.packages.len();
+        rows.packages += listing.packages.len();
         for reason in &listing.reasons {
-            desk.put(Line::unknown(&host.name, "inventory", &reason.to_string()))?;
+            rows.put(Line::unknown(&host.name, "inventory", &reason.to_string()));
         }
     }
-    lifetime(host, desk)?;
-    by_advisories(host, &packages, bench, desk)?;
-    by_oval(&host.name, kind, &packages, bench, desk)
+    lifetime(host, bench.now, rows);
+    by_advisories(host, &packages, bench, rows);
+    by_oval(&host.name, kind, &packages, bench, rows);
 }
 
 fn packages(host: &HostFiles) -> Option<(Kind, Vec<Have>)> {
@@ -69,18 +66,17 @@ fn packages(host: &HostFiles) -> Option<(Kind, Vec<Have>)> {
 }
 
 /// A release that nobody mends any more has no missing patch, and is no better for it.
-fn lifetime(host: &HostFiles, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
+fn lifetime(host: &HostFiles, now: Time, rows: &mut Rows) {
     let Some(os) = &host.os else {
         let why = "the host does not say which release it runs: no os-release was given";
-        return if host.dpkg.is_some() {
-            // Debian's indexes name their suite themselves.
-            desk.unjudged.push(host.name.clone());
-            Ok(())
+        if host.dpkg.is_some() {
+            rows.unjudged = true; // Debian's indexes name their suite themselves
         } else {
-            desk.put(Line::unknown(&host.name, "release", why))
-        };
+            rows.put(Line::unknown(&host.name, "release", why));
+        }
+        return;
     };
-    let today = clock::now().day();
+    let today = now.day();
     let mut parts = today
         .split('-')
         .map(|part| part.parse::<u16>().unwrap_or(0)); // 0: because a day has three numbers
@@ -96,45 +92,42 @@ fn lifetime(host: &HostFiles, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
         installed: Some(named.clone()),
         ..Line::of(&host.name, "release", state)
     };
-    match support(&os.id, version, today) {
-        Support::Until(until) => desk.put(line("proven", format!("mended until {}", date(until)))),
+    let line = match support(&os.id, version, today) {
+        Support::Until(until) => line("proven", format!("mended until {}", date(until))),
         Support::ExtendedUntil(until) => {
             let until = date(until);
-            desk.put(line(
-                "proven",
-                format!("free updates have ended; long-term ones until {until}"),
-            ))
+            let said = format!("free updates have ended; long-term ones until {until}");
+            line("proven", said)
         }
-        Support::EndedOn(ended) => desk.put(Line {
-            reason: Some(format!(
-                "{named} is past its end: not mended since {}",
-                date(ended)
-            )),
-            ..line("missing", "the table of ends of life".to_owned())
-        }),
-        Support::Unknown => desk.put(Line {
+        Support::EndedOn(ended) => {
+            let why = format!("{named} is past its end: not mended since {}", date(ended));
+            rows.release = Some(why.clone());
+            Line {
+                reason: Some(why),
+                ..line("missing", "the table of ends of life".to_owned())
+            }
+        }
+        Support::Unknown => Line {
             reason: Some(format!("{named} is in no table of ends of life")),
             ..line("unknown", "none".to_owned())
-        }),
-    }
+        },
+    };
+    rows.put(line);
 }
 
-fn by_advisories(
-    host: &HostFiles,
-    packages: &[Have],
-    bench: &Bench,
-    desk: &mut Desk<'_, '_>,
-) -> Result<(), Stop> {
+fn by_advisories(host: &HostFiles, packages: &[Have], bench: &Bench, rows: &mut Rows) {
     let index = &bench.feeds.index;
     let others = !bench.patch.feeds().is_empty() || !bench.feeds.oval.is_empty();
-    let uncovered = |why: &str| Line::unknown(&host.name, "release", why);
+    let uncovered = |rows: &mut Rows, why: &str| {
+        rows.release.get_or_insert_with(|| why.to_owned());
+        rows.put(Line::unknown(&host.name, "release", why));
+    };
     if index.is_empty() {
         let judged = others && (host.dpkg.is_some() || !bench.feeds.oval.is_empty());
-        return if judged || !bench.sheets.is_empty() {
-            Ok(())
-        } else {
-            desk.put(uncovered("no feed was given that speaks of this host"))
-        };
+        if !judged && bench.sheets.is_empty() {
+            uncovered(rows, "no feed was given that speaks of this host");
+        }
+        return;
     }
     let version = host.os.as_ref().and_then(|os| os.version.as_deref());
     let release = match (&host.os, version) {
@@ -143,7 +136,7 @@ fn by_advisories(
     };
     let release = match release {
         Ok(release) => release,
-        Err(why) => return desk.put(uncovered(&why)),
+        Err(why) => return uncovered(rows, &why),
     };
     let installed = installed(packages);
     let audit = index.judge(&Inventory {
@@ -152,9 +145,14 @@ fn by_advisories(
     });
     if !audit.covered {
         let why = format!("no feed that was given speaks of {}", release.as_str());
-        return desk.put(uncovered(&why));
+        return uncovered(rows, &why);
     }
     let feeds = named(bench);
+    let old = bench
+        .feeds
+        .indexed
+        .iter()
+        .any(|feed| bench.is_old(feed.dated.as_deref()));
     for row in audit.rows {
         let (state, reason) = match row.verdict.state {
             State::Proven => ("proven", None),
@@ -172,19 +170,19 @@ fn by_advisories(
             .collect();
         cves.sort();
         cves.dedup();
-        desk.put(Line {
+        rows.put(Line {
             arch: row.package.arch.to_owned(),
             reason,
             installed: Some(row.package.version.to_owned()),
             fixed: row.verdict.fixed.as_deref().map(str::to_owned),
             evidence: "the package manager lists it".to_owned(),
             feed: Some(feeds.clone()),
+            stale: old,
             advisories: advisories.map(|one| one.id.clone()).collect(),
             cves,
             ..Line::of(&host.name, row.package.name, state)
-        })?;
+        });
     }
-    Ok(())
 }
 
 /// The feeds of the index, with their dates.
@@ -212,13 +210,7 @@ fn installed(packages: &[Have]) -> Vec<Installed<'_>> {
         .collect()
 }
 
-fn by_oval(
-    name: &str,
-    kind: Kind,
-    packages: &[Have],
-    bench: &Bench,
-    desk: &mut Desk<'_, '_>,
-) -> Result<(), Stop> {
+fn by_oval(name: &str, kind: Kind, packages: &[Have], bench: &Bench, rows: &mut Rows) {
     let have: Vec<advisory::Have<'_>> = packages
         .iter()
         .map(|have| advisory::Have {
@@ -235,6 +227,7 @@ fn by_oval(
             uname: None,
             files: None,
         };
+        let stale = bench.is_old(oval.dated.as_deref());
         let feed = match &oval.dated {
             Some(day) => format!("{feed} of {day}"),
             None => format!("{feed} (undated)"),
@@ -246,6 +239,7 @@ fn by_oval(
                 title: Some(outcome.definition.title.clone()),
                 evidence: "the package manager lists it".to_owned(),
                 feed: Some(feed.clone()),
+                stale,
                 cves: cves
                     .filter(|name| name.starts_with("CVE-"))
                     .cloned()
@@ -253,25 +247,24 @@ fn by_oval(
                 ..Line::of(name, &outcome.definition.id, "proven")
             };
             match outcome.truth {
-                Truth::False => desk.put(line)?,
-                Truth::Unknown(why) => desk.put(Line {
+                Truth::False => rows.put(line),
+                Truth::Unknown(why) => rows.put(Line {
                     reason: Some(why),
                     state: "unknown",
                     ..line
-                })?,
+                }),
                 Truth::True => {
                     let first = outcome.witnesses.first();
-                    desk.put(Line {
+                    rows.put(Line {
                         package: first.map_or(line.package, |one| one.package.clone()),
                         arch: first.map_or_else(String::new, |one| one.arch.clone()),
                         installed: first.map(|one| one.installed.clone()),
                         fixed: first.map(|one| one.fixed.clone()),
                         state: "missing",
                         ..line
-                    })?;
+                    });
                 }
             }
         }
     }
-    Ok(())
 }

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use cordon_patch_edge::{
+use vercmp::Kind;
+
+use super::{Rows, row::Line};
+use crate::{
     HostFiles,
     running::{Boot, Build, How, Installed, Reboot, Roots, Running, Stale, running},
 };
-use vercmp::Kind;
-
-use super::line::{Desk, Line};
-use crate::command::Stop;
 
 /// Most processes that one row names.
 const MAX_NAMED: usize = 10;
 
-pub(super) fn rows(host: &HostFiles, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
+pub(super) fn rows(host: &HostFiles, rows: &mut Rows) {
     let packages = host.dpkg.iter().flat_map(|dpkg| &dpkg.entries);
     let installed: Vec<Installed> = packages
         .map(|package| Installed {
@@ -26,50 +25,49 @@ pub(super) fn rows(host: &HostFiles, desk: &mut Desk<'_, '_>) -> Result<(), Stop
         .collect();
     let found = match running(&Roots::default(), &installed) {
         Ok(found) => found,
-        Err(why) => return desk.put(Line::unknown(&host.name, "running", &why.to_string())),
+        Err(why) => return rows.put(Line::unknown(&host.name, "running", &why.to_string())),
     };
-    kernel(&host.name, &found, desk)?;
+    kernel(&host.name, &found, rows);
     for (file, stale) in by_file(&found) {
-        desk.put(of_file(&host.name, &file, &stale))?;
+        rows.put(of_file(&host.name, &file, &stale));
     }
-    unseen(&host.name, &found, desk)
+    unseen(&host.name, &found, rows);
 }
 
-fn kernel(host: &str, found: &Running, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
+fn kernel(host: &str, found: &Running, rows: &mut Rows) {
     let line = |state| Line {
         installed: Some(found.kernel.release.clone()),
         evidence: format!("uname says {}", found.kernel.release),
         ..Line::of(host, "kernel", state)
     };
-    desk.put(match &found.kernel.boot {
+    rows.put(match &found.kernel.boot {
         Boot::Newest { .. } => line("proven"),
         Boot::Behind {
             package,
             version,
             release,
-        } => Line {
-            fixed: Some(release.clone()),
-            reason: Some(format!(
-                "installed, not running: {package} {version} waits for a restart"
-            )),
-            ..line("missing")
-        },
+        } => {
+            let why = format!("{package} {version} waits for a restart");
+            Line {
+                fixed: Some(release.clone()),
+                ..line("missing").not_running(&why)
+            }
+        }
         Boot::Unknown { why } => Line {
             reason: Some(why.clone()),
             ..line("unknown")
         },
-    })?;
+    });
     match &found.reboot {
-        Reboot::NotAsked => Ok(()),
-        Reboot::Required { packages } => desk.put(Line {
-            reason: Some(format!(
-                "installed, not running: a restart is asked for by {}",
-                packages.join(", ")
-            )),
-            evidence: "reboot-required".to_owned(),
-            ..Line::of(host, "restart", "missing")
-        }),
-        Reboot::Unknown { why } => desk.put(Line::unknown(host, "restart", why)),
+        Reboot::NotAsked => {}
+        Reboot::Required { packages } => {
+            let why = format!("a restart is asked for by {}", packages.join(", "));
+            rows.put(Line {
+                evidence: "reboot-required".to_owned(),
+                ..Line::of(host, "restart", "missing").not_running(&why)
+            });
+        }
+        Reboot::Unknown { why } => rows.put(Line::unknown(host, "restart", why)),
     }
 }
 
@@ -115,29 +113,34 @@ fn of_file(host: &str, file: &str, all: &[&Stale]) -> Line {
         Some(How::Suspected { why }) => (None, None, why.clone()),
         None => (None, None, String::new()),
     };
-    Line {
+    let line = Line {
         installed,
         fixed,
         evidence,
-        reason: Some(format!(
-            "installed, not running: it {what} after they began: {named}"
-        )),
         ..Line::of(host, file, state)
+    };
+    let why = format!("it {what} after they began: {named}");
+    if state == "missing" {
+        return line.not_running(&why);
+    }
+    Line {
+        reason: Some(format!("installed, not running: {why}")),
+        ..line
     }
 }
 
 /// What could not be looked at is told once.
-fn unseen(host: &str, found: &Running, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
+fn unseen(host: &str, found: &Running, rows: &mut Rows) {
     let looked = &found.looked;
     if found.unseen.is_empty() && !looked.others_hidden && looked.beyond_limit == 0 {
         let evidence = format!("{} processes, {} files", looked.processes, looked.files);
         if found.stale.is_empty() {
-            return desk.put(Line {
+            rows.put(Line {
                 evidence,
                 ..Line::of(host, "running", "proven")
             });
         }
-        return Ok(());
+        return;
     }
     let hidden = if looked.others_hidden {
         "; the processes of others are hidden"
@@ -152,5 +155,5 @@ fn unseen(host: &str, found: &Running, desk: &mut Desk<'_, '_>) -> Result<(), St
         "{} processes or files could not be looked at{hidden}{first}; as root more can be seen",
         found.unseen.len() as u64 + looked.beyond_limit
     );
-    desk.put(Line::unknown(host, "running", &why))
+    rows.put(Line::unknown(host, "running", &why));
 }

@@ -1,56 +1,71 @@
 //! Rows of a Windows host: by Microsoft's feed and by bulletins.
 
 use winaudit::{
-    Basis, Bulletin, BulletinState, BulletinVerdict, Judgement, Reason, ReportRow, Subject,
-    WindowsHost, judge, judge_bulletin,
+    Basis, Bulletin, Judgement, Reason, ReportRow, Subject, WindowsHost, judge, judge_bulletin,
 };
+
+use cordon_model::{Ladder, Needs, Rung, Text};
+use cordon_patch::{Demand, Judged, Requirement, Scope, What};
 
 use super::{
-    bench::Bench,
-    line::{Desk, Line},
+    Bench, Rows,
+    baseline::{of_bulletin, speaks_of},
+    row::Line,
 };
-use crate::command::Stop;
 
-pub(super) fn rows(
-    name: &str,
-    host: &WindowsHost,
-    bench: &Bench,
-    desk: &mut Desk<'_, '_>,
-) -> Result<(), Stop> {
-    desk.tally.packages += host.hotfixes.len();
+pub(super) fn rows(name: &str, host: &WindowsHost, bench: &Bench, rows: &mut Rows) {
+    rows.packages += host.hotfixes.len();
     for note in &host.notes {
-        desk.say(&format!("{name}: {note}"))?;
+        rows.say(&format!("{name}: {note}"));
     }
     if let Some(feed) = &bench.feeds.windows {
         let report = judge(host, feed);
         let evaluated = report.evaluated.map(|span| span.to_string());
+        let stale = bench.is_old_windows();
         for row in &report.rows {
             let mut line = of_row(name, row);
             line.feed.clone_from(&evaluated);
+            line.stale = stale;
             line.in_baseline = row.kb().and_then(|kb| bench.sheets.asks_for(kb.number()));
-            desk.put(line)?;
+            rows.put(line);
         }
         let plan = report.plan();
         if !plan.is_empty() {
             let all: Vec<String> = plan.iter().map(|one| one.kb.to_string()).collect();
-            desk.say(&format!("{name}: install {}", all.join(", ")))?;
+            rows.say(&format!("{name}: install {}", all.join(", ")));
         }
     } else if bench.feeds.bulletins.is_empty() && bench.sheets.is_empty() {
-        desk.put(Line::unknown(
+        rows.put(Line::unknown(
             name,
             "Windows",
             "no feed was given that speaks of Windows",
-        ))?;
+        ));
     }
     for bulletin in &bench.feeds.bulletins {
         // A row of a sheet that names it speaks of it in the sheet's place.
-        if !bench.sheets.names_bulletin(bulletin) {
-            let mut line = of_bulletin(name, bulletin, &judge_bulletin(host, bulletin));
+        if !bench.asked.iter().any(|asked| speaks_of(asked, bulletin)) {
+            let judged = of_bulletin(bulletin, &judge_bulletin(host, bulletin));
+            let mut line = Line::judged(name, &asked_by(bulletin), judged);
+            line.source = None;
             line.in_baseline = (!bench.sheets.is_empty()).then_some(false);
-            desk.put(line)?;
+            rows.put(line);
         }
     }
-    Ok(())
+}
+
+/// A bulletin that nobody's sheet asks for asks for itself.
+fn asked_by(bulletin: &Bulletin) -> Requirement {
+    Requirement {
+        id: Text::new(&bulletin.id),
+        source: Text::default(),
+        scope: Scope::default(),
+        demand: Demand::Updates(vec![bulletin.kb.number()]),
+        owner: None,
+        due: None,
+        severity: None,
+        needs: Needs::Listed,
+        claimed: None,
+    }
 }
 
 /// A row of the feed.
@@ -77,6 +92,14 @@ pub(super) fn of_row(name: &str, row: &ReportRow) -> Line {
         }
         Judgement::Unknown(reason) => ("unknown", Some(of_reason(reason)), None),
     };
+    let ladder = match row.judgement {
+        Judgement::Unknown(Reason::InstalledAfterStart) => Some(Ladder {
+            listed: Some(Rung::Yes(Text::new(&row.evidence))),
+            running: Some(Rung::Unknown(of_reason(Reason::InstalledAfterStart).into())),
+            ..Ladder::default()
+        }),
+        _ => None,
+    };
     Line {
         reason: reason.map(str::to_owned),
         by,
@@ -84,8 +107,27 @@ pub(super) fn of_row(name: &str, row: &ReportRow) -> Line {
         title: Some(row.title.clone()),
         fixes: Some(row.cves),
         requisite: true,
+        ladder,
+        needs: Needs::Listed,
         ..Line::of(name, &package, state)
     }
+}
+
+/// A row of the feed, as the answer to somebody who asked for its update.
+pub(super) fn of_judgement(row: &ReportRow) -> Judged {
+    let line = of_row("", row);
+    let words = || Text::new(&row.evidence);
+    let why = || line.reason.as_deref().map_or_else(words, Text::new);
+    let rung = match row.judgement {
+        Judgement::Proven => Rung::Yes(words()),
+        Judgement::Missing => Rung::No(words()),
+        Judgement::Unknown(_) => Rung::Unknown(why()),
+        Judgement::Alternative { by, .. } => {
+            let (by, why) = (by.to_string(), why().to_string());
+            return Judged::plain(What::Settled { by, why }, row.evidence.clone());
+        }
+    };
+    Judged::listed(rung, row.evidence.clone())
 }
 
 /// What is lacking, and where it would come from.
@@ -102,34 +144,5 @@ const fn of_reason(reason: Reason) -> &'static str {
         Reason::NoMsiInventory => "the patches of Windows Installer are not told",
         Reason::OptionalComponent => "whether this part of Windows is there is not told",
         Reason::NoProduct => "no feed that was given speaks of this system",
-    }
-}
-
-/// A verdict on one bulletin.
-pub(super) fn of_bulletin(name: &str, bulletin: &Bulletin, verdict: &BulletinVerdict) -> Line {
-    let (state, reason) = match verdict.state {
-        BulletinState::NotApplicable => (
-            "not_applicable",
-            Some("the system is none of those affected"),
-        ),
-        BulletinState::Included | BulletinState::Proven => ("proven", None),
-        BulletinState::InstalledNotRunning => (
-            "missing",
-            Some("installed, not running: the host was not restarted since"),
-        ),
-        BulletinState::Missing => ("missing", None),
-        BulletinState::Contradicted => (
-            "contradicted",
-            Some("a key or list says that it is installed, and a file is older"),
-        ),
-        BulletinState::Unknown(_) => ("unknown", verdict.evidence.first().map(String::as_str)),
-    };
-    Line {
-        requirement: Some(bulletin.id.clone()),
-        reason: reason.map(str::to_owned),
-        evidence: verdict.evidence.join("; "),
-        cves: bulletin.cves.clone(),
-        requisite: true,
-        ..Line::of(name, &bulletin.kb.to_string(), state)
     }
 }

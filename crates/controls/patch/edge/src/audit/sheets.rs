@@ -2,29 +2,38 @@
 
 use std::path::{Path, PathBuf};
 
-use cordon_patch_edge::{Feeds, unpack};
+use cordon_patch::Requirement;
 use sheet::{Asked, Column, Mapping, Reading};
 use winaudit::{Bulletin, Kb};
 
-use crate::{
-    command::{Out, Stop},
-    fault::{self, Fault},
-    page::inert,
-};
+use super::baseline::requirement;
+use crate::{Feeds, unpack};
 
 /// Sheets, and what their rows ask for.
-pub(super) struct Sheets {
+#[derive(Debug, Default)]
+pub struct Sheets {
     all: Vec<(PathBuf, Reading)>,
+}
+
+/// A sheet that cannot be read, or a word about its columns that says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct SheetUnread {
+    /// Which; none where it is the word.
+    pub path: Option<PathBuf>,
+    /// Why.
+    pub why: String,
 }
 
 impl Sheets {
     /// Reads them; `columns` are what a person says that headings mean, `HEADING=MEANING`.
-    pub(super) fn read(paths: &[PathBuf], columns: &[String]) -> Result<Self, Fault> {
+    pub fn read(paths: &[PathBuf], columns: &[String]) -> Result<Self, SheetUnread> {
         let meanings = columns.iter().map(|text| meaning(text));
-        let meanings: Vec<(&str, Column)> = meanings.collect::<Result<_, Fault>>()?;
+        let meanings: Vec<(&str, Column)> = meanings.collect::<Result<_, SheetUnread>>()?;
         let read = |path: &PathBuf| {
-            let refuse = |error: &dyn std::fmt::Display| {
-                Fault::new(&fault::BASELINE_UNREADABLE, error).at(path.display())
+            let refuse = |error: &dyn std::fmt::Display| SheetUnread {
+                path: Some(path.clone()),
+                why: error.to_string(),
             };
             let bytes = unpack(path).map_err(|error| refuse(&error))?;
             let mut reading = sheet::read(&bytes, None).map_err(|error| refuse(&error))?;
@@ -37,15 +46,17 @@ impl Sheets {
             }
             Ok((path.clone(), reading))
         };
-        let all = paths.iter().map(read).collect::<Result<_, Fault>>()?;
+        let all = paths.iter().map(read).collect::<Result<_, SheetUnread>>()?;
         Ok(Self { all })
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    /// Whether none was given.
+    pub const fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    pub(super) fn asked(&self) -> impl Iterator<Item = (&Path, &Asked)> {
+    /// Their rows.
+    pub fn asked(&self) -> impl Iterator<Item = (&Path, &Asked)> {
         self.all.iter().flat_map(|(path, reading)| {
             reading
                 .asked
@@ -55,17 +66,12 @@ impl Sheets {
     }
 
     /// Whether a row asks for this update; none where there is no sheet.
-    pub(super) fn asks_for(&self, kb: u32) -> Option<bool> {
+    pub fn asks_for(&self, kb: u32) -> Option<bool> {
         (!self.is_empty()).then(|| self.asked().any(|(_, asked)| asked.kbs.contains(&kb)))
     }
 
-    /// Whether a row names this bulletin or its update.
-    pub(super) fn names_bulletin(&self, bulletin: &Bulletin) -> bool {
-        self.asked().any(|(_, asked)| is_about(asked, bulletin))
-    }
-
     /// The sheets by name.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub fn names(&self) -> Vec<String> {
         let name = |path: &PathBuf| {
             path.file_name()
                 .map(|name| name.to_string_lossy().into_owned())
@@ -73,8 +79,17 @@ impl Sheets {
         self.all.iter().filter_map(|(path, _)| name(path)).collect()
     }
 
-    /// How the sheets were understood, every row that was not, and what no feed knows.
-    pub(super) fn tell(&self, feeds: &Feeds, out: &mut Out<'_>) -> Result<(), Stop> {
+    /// Every row as a requirement.
+    pub fn requirements(&self) -> Vec<Requirement> {
+        let source = |path: &Path, asked: &Asked| format!("{} {}", path.display(), asked.place);
+        let all = self.asked();
+        all.map(|(path, asked)| requirement(&source(path, asked), asked))
+            .collect()
+    }
+
+    /// How the sheets were understood, every row that was not, and what no feed knows: a line each.
+    pub fn told(&self, feeds: &Feeds) -> Vec<String> {
+        let mut told = Vec::new();
         for (path, reading) in &self.all {
             let path = path.display();
             let Reading {
@@ -84,49 +99,42 @@ impl Sheets {
                 headings,
                 rows,
             } = reading;
-            writeln!(
-                out.talk,
+            told.push(format!(
                 "{path}: {rows} rows: {} asked for, {} not understood, {} of headings",
                 asked.len(),
                 rejected.len(),
                 headings.len()
-            )?;
-            for mapping in mappings {
-                writeln!(out.talk, "  columns {}", inert(&mapping.to_string()))?;
-            }
-            for row in rejected {
-                let text = inert(&row.text);
-                writeln!(out.talk, "  {}: {}: {text}", row.place, inert(&row.why))?;
-            }
+            ));
+            let mappings = mappings.iter();
+            told.extend(mappings.map(|mapping| format!("  columns {mapping}")));
+            let rejected = rejected.iter();
+            told.extend(rejected.map(|row| format!("  {}: {}: {}", row.place, row.why, row.text)));
             for row in asked {
-                for doubt in &row.doubts {
-                    writeln!(out.talk, "  {}: {}", row.place, inert(doubt))?;
-                }
+                let doubts = row.doubts.iter();
+                told.extend(doubts.map(|doubt| format!("  {}: {doubt}", row.place)));
                 let names_update = !row.kbs.is_empty() || row.bulletin.is_some();
                 if names_update && !known(row, feeds) {
                     let name = name_of(row);
-                    writeln!(
-                        out.talk,
-                        "  {}: {} is in no feed that was given",
-                        row.place,
-                        inert(&name)
-                    )?;
+                    told.push(format!(
+                        "  {}: {name} is in no feed that was given",
+                        row.place
+                    ));
                 }
             }
         }
-        Ok(())
+        told
     }
 }
 
 /// `Wo=applies`.
-fn meaning(text: &str) -> Result<(&str, Column), Fault> {
+fn meaning(text: &str) -> Result<(&str, Column), SheetUnread> {
     let parts = text.split_once('=');
     let parts =
         parts.and_then(|(heading, name)| Some((heading.trim(), Column::named(name.trim())?)));
     parts.ok_or_else(|| {
         let all = Column::ALL.map(Column::name).join(", ");
-        let what = format!("`{text}` says no column: expected HEADING=MEANING with one of {all}");
-        Fault::new(&fault::BASELINE_UNREADABLE, what)
+        let why = format!("`{text}` says no column: expected HEADING=MEANING with one of {all}");
+        SheetUnread { path: None, why }
     })
 }
 
@@ -161,7 +169,7 @@ pub(super) fn is_about(asked: &Asked, bulletin: &Bulletin) -> bool {
 }
 
 /// What a row is called.
-pub(super) fn name_of(asked: &Asked) -> String {
+pub fn name_of(asked: &Asked) -> String {
     let kb = asked.kbs.first().map(|number| format!("KB{number}"));
     let all = [
         asked.bulletin.clone(),
