@@ -128,6 +128,9 @@ pub struct Inventory {
     /// Requirements that the host was held against.
     #[serde(default)]
     pub rows: u64,
+    /// Everything that is not proven was said again since the last time: what was not is no longer asked.
+    #[serde(default)]
+    pub whole: bool,
     /// Why nothing that rests on it is green: it never came, is old, empty, or much shorter than before.
     #[serde(default)]
     pub trouble: Option<Text>,

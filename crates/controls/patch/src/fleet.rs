@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use cordon_model::{
     Asked, Audited, Finding, Host, Inventory, Key, Ladder, Rule, Rung, Seen, Severity, SourceName,
-    Subject, Text, Time, Verdict,
+    Span, Subject, Text, Time, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,12 @@ use crate::{
 /// Most requirements of one host that are kept; a host that has as many is told as not audited.
 pub const MAX_ROWS: usize = 20_000;
 
+/// An inventory that names fewer than this share of what it used to is not believed, in percent.
+const SHRUNK_PERCENT: u64 = 80;
+
+/// A host that stays so much smaller is believed after this long: somebody took it apart.
+const BELIEVED_AFTER: Span = Span::days(7);
+
 /// What the findings of an auditor bear beside those of the host's own sensors.
 const DETAIL: &str = "audit";
 
@@ -28,14 +34,26 @@ const DETAIL: &str = "audit";
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Fleet {
     /// What is not proven, by `requirement package`.
-    rows: BTreeMap<Text, Audited>,
+    rows: BTreeMap<Text, Kept>,
     inventory: Option<Inventory>,
+    /// How many times an inventory was closed: what was said since bears this number.
+    round: u64,
+    /// How many packages it usually names, and since when it names far fewer.
+    usual: u64,
+    shrunk: Option<Time>,
+}
+
+/// A row, and in which round it was said.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+struct Kept {
+    row: Audited,
+    round: u64,
 }
 
 impl Fleet {
     /// What is not proven, by requirement.
     pub fn rows(&self) -> impl Iterator<Item = &Audited> {
-        self.rows.values()
+        self.rows.values().map(|kept| &kept.row)
     }
 
     /// The inventory that this rests on; none while no auditor spoke of the host.
@@ -54,7 +72,7 @@ impl Fleet {
     pub fn wrong_and_unclear(&self) -> (bool, bool) {
         let release = self.inventory.as_ref().and_then(|one| one.release.as_ref());
         let mut both = (release.is_some(), false);
-        for row in self.rows.values() {
+        for row in self.rows() {
             match of(row) {
                 Standing::NoFix
                 | Standing::At(Stand::Missing(_) | Stand::NotRunning(_) | Stand::Contradicted(_)) =>
@@ -79,7 +97,8 @@ impl Fleet {
             }
             Standing::NoFix | Standing::At(_) => {
                 if self.rows.len() < MAX_ROWS || self.rows.contains_key(&key) {
-                    self.rows.insert(key, row.clone());
+                    let (row, round) = (row.clone(), self.round);
+                    self.rows.insert(key, Kept { row, round });
                 }
             }
         }
@@ -91,22 +110,58 @@ impl Fleet {
             self.forget(host, say); // nobody speaks of the host any more
             return;
         }
+        if inventory.whole {
+            self.drop_unsaid(host, say);
+        }
+        self.round += 1;
         let trouble = inventory.trouble.as_ref().map(Text::to_string);
+        let trouble = trouble.or_else(|| self.shrinks(inventory.things, at));
         let trouble = trouble.or_else(|| {
             let why = format!("more than {MAX_ROWS} requirements are open, and more are not kept");
             (self.rows.len() >= MAX_ROWS).then_some(why)
         });
-        say(with_why(&NOT_AUDITED, host, trouble));
+        say(with_why(&NOT_AUDITED, host, trouble.clone()));
         let release = inventory.release.as_ref().map(Text::to_string);
         say(with_why(&UNSUPPORTED, host, release));
-        self.inventory = Some(inventory.clone());
+        let trouble = trouble.as_deref().map(Text::new);
+        self.inventory = Some(Inventory {
+            trouble,
+            ..inventory.clone()
+        });
         self.report(host, at, say);
+    }
+
+    /// What was not said in this round is no longer asked.
+    fn drop_unsaid(&mut self, host: &Host, say: Say<'_>) {
+        let round = self.round;
+        self.rows.retain(|_, kept| {
+            if kept.round != round {
+                clear_row(host, &kept.row, say);
+            }
+            kept.round == round
+        });
+    }
+
+    /// Why an inventory is not believed that names far less than before. Half of a list that was cut has no
+    /// missing patch.
+    fn shrinks(&mut self, things: u64, at: Time) -> Option<String> {
+        let fewer = things.saturating_mul(100) < self.usual.saturating_mul(SHRUNK_PERCENT);
+        let since = *self.shrunk.get_or_insert(at);
+        if !fewer || at.since(since) >= BELIEVED_AFTER {
+            self.shrunk = None;
+            self.usual = things;
+            return None;
+        }
+        let usual = self.usual;
+        Some(format!(
+            "its inventory names {things} packages and updates, and used to name {usual}"
+        ))
     }
 
     fn report(&self, host: &Host, at: Time, say: Say<'_>) {
         let (mut missing, mut waiting, mut no_fix, mut unclear) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for row in self.rows.values() {
+        for row in self.rows() {
             let stand = match of(row) {
                 Standing::At(_) => say_row(host, row, at, say),
                 Standing::NoFix => {
@@ -137,7 +192,7 @@ impl Fleet {
     }
 
     fn forget(&mut self, host: &Host, say: Say<'_>) {
-        for row in self.rows.values() {
+        for row in self.rows() {
             clear_row(host, row, say);
         }
         for rule in [
