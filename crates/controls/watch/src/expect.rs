@@ -149,6 +149,11 @@ impl Watch {
         self.canary.as_ref()
     }
 
+    /// How old a feed may be.
+    pub const fn feed_age(&self) -> Span {
+        self.limits.feed_age
+    }
+
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &Host> {
         self.there.keys()
     }

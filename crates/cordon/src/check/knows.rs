@@ -99,12 +99,41 @@ fn patch(engine: &Engine) -> Knows {
         });
     let feeds: Vec<String> = feeds.collect();
     let packages = plural(packages, "package");
+    let fleet = fleet(engine);
     if feeds.is_empty() {
-        return (format!("{packages}, and no feed to judge them by"), None);
+        let here = format!("{packages}, and no feed to judge them by");
+        return (format!("{here}{fleet}"), None);
     }
-    (
-        format!("{packages} judged against {}", feeds.join(", ")),
-        None,
+    let here = format!("{packages} judged against {}", feeds.join(", "));
+    (format!("{here}{fleet}"), None)
+}
+
+/// How much of the fleet is well, of how much that is known: a share without its denominator is green when nobody
+/// looks.
+fn fleet(engine: &Engine) -> String {
+    let shards = engine.shards::<Patch>();
+    let fleets = shards.iter().filter_map(|key| {
+        let fleet = engine.state::<Patch>(key)?.fleet();
+        fleet.inventory().map(|_| fleet)
+    });
+    let (mut all, mut answered, mut well, mut sure) = (0, 0, 0, 0);
+    for fleet in fleets {
+        let (wrong, unclear) = fleet.wrong_and_unclear();
+        all += 1;
+        answered += usize::from(fleet.answered());
+        well += usize::from(fleet.answered() && !wrong);
+        sure += usize::from(fleet.answered() && !wrong && !unclear);
+    }
+    if all == 0 {
+        return String::new();
+    }
+    let percent = |part: usize, of: usize| (part * 100 + of / 2).checked_div(of).unwrap_or(0); // 0: because there is none of nothing
+    format!(
+        "; nothing missing on {} % of the {} % that answered ({answered} of {} inventoried), worst case {} %",
+        percent(well, answered),
+        percent(answered, all),
+        plural(all, "host"),
+        percent(sure, all),
     )
 }
 

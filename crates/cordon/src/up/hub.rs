@@ -26,6 +26,7 @@ use cordon_store::{StateStore, StoreError, Ticket};
 use cordon_tell::Alerts;
 
 use super::{
+    audit::Auditing,
     frames::Word,
     held::Held,
     hours::{Hours, hour_of},
@@ -196,6 +197,11 @@ impl Hub {
     /// Starts whoever learns the cadence of sources.
     pub(super) fn learn(&self, words: SyncSender<Input>) -> Result<Learning, Fault> {
         Learning::start(Arc::clone(&self.store), self.places.me.clone(), words)
+    }
+
+    /// Starts whoever audits inventories.
+    pub(super) fn audit(&self, words: SyncSender<Input>) -> Result<Auditing, Fault> {
+        Auditing::start(self.places.clone(), &self.engine, words)
     }
 
     /// Where the sensors go on from.

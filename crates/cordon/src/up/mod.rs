@@ -3,6 +3,7 @@
 //! As an ordinary user all of it is one process. As root it is two: this one keeps the privilege and
 //! only looks; the hub (judging, store, console) runs as an unprivileged user and hears it over a pipe.
 
+mod audit;
 pub mod frames;
 mod gather;
 mod held;
@@ -95,6 +96,7 @@ fn run_whole(options: &Options, ready: &mut dyn FnMut(&str)) -> Result<Exit, Fau
     let (stop, stopped) = channel();
     let telling = hub.teller().start(&words)?;
     let learning = hub.learn(words.clone())?;
+    let auditing = hub.audit(words.clone())?;
     let (to_hub, durable) = (words.clone(), stop.clone());
     on_signal(move || {
         tell(stop.send(Note::Stop));
@@ -121,6 +123,7 @@ fn run_whole(options: &Options, ready: &mut dyn FnMut(&str)) -> Result<Exit, Fau
     drop(inbox);
     telling.stop();
     learning.stop();
+    auditing.stop();
     if looking.join().is_err() {
         return Err(Fault::new(&fault::NOT_STARTED, "the sensors panicked"));
     }
@@ -212,6 +215,7 @@ pub fn run_hub(options: &Options) -> Result<Exit, Fault> {
     let (words, inbox) = sync_channel(MAX_WAITING);
     let telling = hub.teller().start(&words)?;
     let learning = hub.learn(words.clone())?;
+    let auditing = hub.audit(words.clone())?;
     let hearing = thread::Builder::new()
         .name("ear".into())
         .spawn(move || hear(&words));
@@ -225,6 +229,7 @@ pub fn run_hub(options: &Options) -> Result<Exit, Fault> {
     drop(hearing);
     telling.stop();
     learning.stop();
+    auditing.stop();
     console
         .stop()
         .map_err(|error| Fault::new(&fault::CONSOLE, error))?;

@@ -21,6 +21,7 @@ mod engine;
 mod fleet;
 mod fuzz;
 mod golden;
+mod inventories;
 mod lab;
 mod layers;
 mod learned;

@@ -32,6 +32,38 @@ pub struct Feeds {
     pub kev: Option<Kev>,
     /// Debian indexes and folders of them, which `advisories` reads.
     pub debian: Vec<PathBuf>,
+    /// What came of each path that was named.
+    pub told: Vec<Told>,
+    /// One patch that a host could miss.
+    pub sample: Option<Sample>,
+}
+
+/// What one path held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Which.
+    pub path: PathBuf,
+    /// Statements; of Debian's indexes, files.
+    pub rows: u64,
+    /// What of it could not be read.
+    pub rejected: u64,
+    /// Its newest day.
+    pub dated: Option<String>,
+}
+
+/// A package of a release that has a fix, for a host that is invented to miss it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// `almalinux`.
+    pub system: String,
+    /// `8`.
+    pub version: String,
+    /// `openssl`.
+    pub package: String,
+    /// `x86_64`.
+    pub arch: String,
+    /// Whose packages.
+    pub kind: vercmp::Kind,
 }
 
 /// A feed of the index.
@@ -62,6 +94,43 @@ pub struct FeedUnread {
 }
 
 impl Feeds {
+    /// Only what one OSV document says.
+    pub fn of_osv(name: &str, document: &[u8]) -> Self {
+        let mut feeds = Self::default();
+        feeds.take(&advisory::osv(name, [document]));
+        feeds
+    }
+
+    fn take(&mut self, feed: &advisory::Feed) {
+        self.indexed.push(Indexed {
+            name: feed.name.clone(),
+            dated: feed.dated.clone(),
+            rows: feed.rows.len(),
+            rejected: feed.rejected,
+            reasons: feed.reasons.clone(),
+        });
+        if self.sample.is_none() {
+            self.sample = feed.rows.iter().find_map(sample);
+        }
+        self.index.extend(feed);
+    }
+
+    /// Statements, what could not be read, and the newest day of all.
+    fn sum(&self) -> (u64, u64, Option<String>) {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let indexed: u64 = self.indexed.iter().map(|feed| number(feed.rows)).sum();
+        let kev = self.kev.as_ref().map_or(0, |kev| number(kev.known.len()));
+        let others = self.oval.len() + self.bulletins.len() + self.debian.len();
+        let rejected = self.indexed.iter().map(|feed| feed.rejected).sum();
+        let days = self.indexed.iter().filter_map(|feed| feed.dated.clone());
+        let oval = self.oval.iter().filter_map(|(_, oval)| oval.dated.clone());
+        (
+            indexed + kev + number(others),
+            rejected,
+            days.chain(oval).max(),
+        )
+    }
+
     /// How many feeds there are, but for Microsoft's.
     fn count(&self) -> usize {
         let kev = usize::from(self.kev.is_some());
@@ -91,7 +160,8 @@ pub fn feeds(paths: &[PathBuf]) -> Result<Feeds, FeedUnread> {
             why,
             nothing: false,
         };
-        let before = feeds.count();
+        let (before, (rows, rejected, _)) = (feeds.count(), feeds.sum());
+        let updates = windows.as_ref().map_or(0, FeedBuilder::rows);
         take(path, 0, &mut feeds, &mut windows, &mut pile).map_err(&unread)?;
         let name = path.file_stem().map_or_else(
             || path.display().to_string(),
@@ -118,14 +188,7 @@ pub fn feeds(paths: &[PathBuf]) -> Result<Feeds, FeedUnread> {
                 let first = feed.reasons.first().cloned().unwrap_or_default(); // default: because it was blank
                 return Err(unread(format!("no advisory of it could be read: {first}")));
             }
-            feeds.indexed.push(Indexed {
-                name: feed.name.clone(),
-                dated: feed.dated.clone(),
-                rows: feed.rows.len(),
-                rejected: feed.rejected,
-                reasons: feed.reasons.clone(),
-            });
-            feeds.index.extend(&feed);
+            feeds.take(&feed);
         }
         if feeds.count() == before && windows.is_none() {
             return Err(FeedUnread {
@@ -137,9 +200,38 @@ pub fn feeds(paths: &[PathBuf]) -> Result<Feeds, FeedUnread> {
                 nothing: true,
             });
         }
+        let (all, all_rejected, dated) = feeds.sum();
+        let new = windows.as_ref().map_or(0, FeedBuilder::rows);
+        let microsoft = windows.as_ref().and_then(FeedBuilder::newest);
+        feeds.told.push(Told {
+            path: path.clone(),
+            rows: all - rows + u64::try_from(new - updates).unwrap_or(u64::MAX),
+            rejected: all_rejected - rejected,
+            dated: if new > updates { microsoft } else { dated },
+        });
     }
     feeds.windows = windows.map(FeedBuilder::build);
     Ok(feeds)
+}
+
+/// A row that a host could miss: a plain package with a version that mends it.
+fn sample(row: &advisory::Row) -> Option<Sample> {
+    let (advisory::Fix::In(_), advisory::Streams::Plain) = (&row.fix, &row.streams) else {
+        return None;
+    };
+    let (system, version) = row.release.as_str().split_once(':')?;
+    let arch = match (row.arches.first(), row.release.kind()) {
+        (Some(arch), _) => arch.as_str(),
+        (None, vercmp::Kind::Deb) => "amd64",
+        (None, vercmp::Kind::Rpm | vercmp::Kind::Apk) => "x86_64",
+    };
+    Some(Sample {
+        system: system.to_owned(),
+        version: version.to_owned(),
+        package: row.package.clone(),
+        arch: arch.to_owned(),
+        kind: row.release.kind(),
+    })
 }
 
 fn take(

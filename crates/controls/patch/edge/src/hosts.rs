@@ -181,8 +181,49 @@ fn os_release(bytes: &[u8]) -> Option<Os> {
 
 /// The hosts of what a person named: `HOST=PATH`, or a path alone. Of one name there is one host.
 pub fn hosts(named: &[String]) -> Vec<HostFiles> {
-    let mut all = BTreeMap::<String, HostFiles>::new();
-    let mut order = Vec::new();
+    let Listed { hosts, problems } = listed(named);
+    let mut all: Vec<HostFiles> = hosts
+        .iter()
+        .map(|(name, files)| host(name, files))
+        .collect();
+    for (name, path, why) in problems {
+        match all.iter_mut().find(|host| host.name == name) {
+            Some(host) => host.failed.push((path, why)),
+            None => all.push(HostFiles {
+                name,
+                failed: vec![(path, why)],
+                ..HostFiles::default()
+            }),
+        }
+    }
+    all
+}
+
+/// One host from its files. What cannot be read is in [`HostFiles::failed`].
+pub fn host(name: &str, files: &[PathBuf]) -> HostFiles {
+    let mut host = HostFiles {
+        name: name.to_owned(),
+        ..HostFiles::default()
+    };
+    for file in files {
+        host.add(file);
+    }
+    host
+}
+
+/// Which files are of which host; nothing of them is read yet.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Name and files, in the order in which they were named.
+    pub hosts: Vec<(String, Vec<PathBuf>)>,
+    /// What could not be looked at: the host it would be of, where, and why.
+    pub problems: Vec<(String, PathBuf, String)>,
+}
+
+/// Looks which files are of which host.
+pub fn listed(named: &[String]) -> Listed {
+    let mut all = Listed::default();
+    let mut places = BTreeMap::<String, usize>::new();
     let mut walk = Walk {
         left: MAX_FILES,
         problems: Vec::new(),
@@ -195,8 +236,7 @@ pub fn hosts(named: &[String]) -> Vec<HostFiles> {
         let groups = match (&name, fs::metadata(&path)) {
             (_, Err(error)) => {
                 let name = name.unwrap_or_else(|| file_name(&path));
-                let host = host_of(&mut all, &mut order, &name);
-                host.failed.push((path, error.to_string()));
+                all.problems.push((name, path, error.to_string()));
                 continue;
             }
             (_, Ok(about)) if !about.is_dir() => {
@@ -207,19 +247,18 @@ pub fn hosts(named: &[String]) -> Vec<HostFiles> {
             (None, Ok(_)) => groups(&path, 0, &mut walk),
         };
         for (name, files) in groups {
-            let host = host_of(&mut all, &mut order, &name);
-            for file in files {
-                host.add(&file);
+            let next = all.hosts.len();
+            let place = *places.entry(name.clone()).or_insert(next);
+            match all.hosts.get_mut(place) {
+                Some((_, known)) => known.extend(files),
+                None => all.hosts.push((name, files)),
             }
         }
     }
-    for (path, why) in walk.problems {
-        let name = file_name(&path);
-        host_of(&mut all, &mut order, &name)
-            .failed
-            .push((path, why));
-    }
-    order.iter().filter_map(|name| all.remove(name)).collect()
+    let problems = walk.problems.into_iter();
+    all.problems
+        .extend(problems.map(|(path, why)| (file_name(&path), path, why)));
+    all
 }
 
 /// A walk through folders: how many entries may still be looked at, and what of it was not.
@@ -244,20 +283,6 @@ impl Walk {
         }
         Vec::new()
     }
-}
-
-fn host_of<'a>(
-    all: &'a mut BTreeMap<String, HostFiles>,
-    order: &mut Vec<String>,
-    name: &str,
-) -> &'a mut HostFiles {
-    all.entry(name.to_owned()).or_insert_with(|| {
-        order.push(name.to_owned());
-        HostFiles {
-            name: name.to_owned(),
-            ..HostFiles::default()
-        }
-    })
 }
 
 fn file_name(path: &Path) -> String {

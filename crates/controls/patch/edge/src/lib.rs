@@ -3,6 +3,7 @@
 
 mod apt;
 pub mod audit;
+pub mod auditor;
 mod dpkg;
 mod feeds;
 mod hosts;
@@ -12,7 +13,7 @@ mod unpack;
 
 pub use apt::{Index, LISTS, advisories, security_indexes};
 pub use dpkg::{Dpkg, STATUS, inventory};
-pub use feeds::{FeedUnread, Feeds, Indexed, MAX_DOCUMENTS, feeds};
-pub use hosts::{HostFiles, MAX_DEPTH, MAX_FILES, hosts};
+pub use feeds::{FeedUnread, Feeds, Indexed, MAX_DOCUMENTS, Sample, Told, feeds};
+pub use hosts::{HostFiles, Listed, MAX_DEPTH, MAX_FILES, host, hosts, listed};
 pub use prove::SyntheticHost;
 pub use unpack::{MAX_FILE_BYTES, MAX_UNPACKED_BYTES, UnpackError, unpack, unpack_bytes};

@@ -207,6 +207,19 @@ impl FeedBuilder {
         Ok(self)
     }
 
+    /// Rows read so far.
+    pub const fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The day of the newest row so far, as `2026-06-26`.
+    pub fn newest(&self) -> Option<String> {
+        let newest = self.rows.iter().map(|row| row.date).max();
+        newest
+            .and_then(Date::from_number)
+            .map(|date| date.to_string())
+    }
+
     /// The feed of all that was read.
     pub fn build(self) -> Feed {
         let Self {

@@ -219,7 +219,12 @@ impl Line {
             ("alternative" | "not_applicable" | "excepted", _) => Seen::Settled(why()),
             (_, Some(ladder)) => Seen::Ladder(ladder.clone()),
             ("proven", None) => listed(Rung::Yes(Text::new(&self.evidence))),
-            ("missing", None) => listed(Rung::No(why())),
+            ("missing", None) => listed(Rung::No(match (&self.installed, &self.fixed) {
+                (Some(installed), Some(fixed)) if self.reason.is_none() => {
+                    Text::new(&format!("{installed} is there, and {fixed} would do"))
+                }
+                _ => why(),
+            })),
             ("contradicted", None) => Seen::Ladder(Ladder {
                 listed: Some(Rung::Yes(Text::new(&self.evidence))),
                 file: Some(Rung::No(why())),

@@ -50,6 +50,23 @@ impl Sheets {
         Ok(Self { all })
     }
 
+    /// Rows that ask for something, and rows that were not understood.
+    pub fn counts(&self) -> (u64, u64) {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let all = self.all.iter();
+        all.fold((0, 0), |(asked, rejected), (_, reading)| {
+            (
+                asked + number(reading.asked.len()),
+                rejected + number(reading.rejected.len()),
+            )
+        })
+    }
+
+    /// These sheets as well.
+    pub fn extend(&mut self, others: Self) {
+        self.all.extend(others.all);
+    }
+
     /// Whether none was given.
     pub const fn is_empty(&self) -> bool {
         self.all.is_empty()

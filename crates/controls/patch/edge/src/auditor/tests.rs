@@ -1,0 +1,245 @@
+//! The auditor from folders to facts: what it says, when it says it again, and when it is quiet.
+
+use std::{
+    fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use cordon_model::{Asked, Fact, Policy, Seen, Sensed, Span, Time, Watched};
+
+use super::Auditor;
+
+const DAY: &str = "2026-11-25T12:00:00Z";
+
+fn at(text: &str) -> Time {
+    text.parse().unwrap()
+}
+
+struct Office {
+    dir: PathBuf,
+    auditor: Auditor,
+}
+
+/// An Alma host by its `rpm -qa`.
+fn alma(dir: &Path, name: &str, openssl: &str) {
+    let host = dir.join("inventories").join(name);
+    fs::create_dir_all(&host).unwrap();
+    fs::write(
+        host.join("os-release"),
+        "ID=\"almalinux\"\nNAME=A\nVERSION_ID=\"8.9\"\n",
+    )
+    .unwrap();
+    let row = |name: &str, version: &str| {
+        format!("{name}\t1\t{version}\t1.el8\tx86_64\t{name}-{version}-1.el8.src.rpm\t(none)\t1\n")
+    };
+    let mut text = row("openssl", openssl);
+    for number in 0..9 {
+        text += &row(&format!("filler{number}"), "1.0");
+    }
+    fs::write(host.join("rpm-qa.txt"), text).unwrap();
+}
+
+fn advise(dir: &Path, fixed: &str, name: &str) {
+    let folder = dir.join("advisories");
+    fs::create_dir_all(&folder).unwrap();
+    let text = format!(
+        r#"{{"id":"{name}","modified":"2026-11-25T00:00:00Z","affected":[{{"package":{{"ecosystem":"AlmaLinux:8",
+        "name":"openssl"}},"ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"{fixed}"}}]}}]}}]}}"#
+    );
+    fs::write(folder.join(format!("{name}.json")), text).unwrap();
+}
+
+impl Office {
+    fn new(name: &str, more: &str) -> Self {
+        let dir =
+            std::env::temp_dir().join(format!("cordon-auditor-{name}-{}", std::process::id()));
+        if dir.exists() {
+            fs::remove_dir_all(&dir).unwrap();
+        }
+        fs::create_dir_all(&dir).unwrap();
+        alma(&dir, "web1", "1.1.1g");
+        alma(&dir, "web2", "1.1.1k");
+        advise(&dir, "1:1.1.1k-1.el8", "ALSA-1");
+        let text = format!(
+            "[[patch.inventory]]\nname = \"inventories\"\npath = \"{0}/inventories\"\n\
+             [[patch.advisories]]\nname = \"alma\"\npath = \"{0}/advisories\"\n{more}",
+            dir.display()
+        )
+        .replace("DIR", &dir.display().to_string());
+        let mut auditor = Auditor::new("hub".into(), []);
+        auditor.obey(&Policy::new(&text, 1), Span::days(7));
+        Self { dir, auditor }
+    }
+
+    /// A cycle long after everything was written.
+    fn cycle(&mut self, now: &str) -> Vec<Sensed> {
+        let mut said = Vec::new();
+        let flow = self.auditor.cycle(at(now), &mut |all| {
+            said.extend(all);
+            ControlFlow::Continue(())
+        });
+        assert!(flow.is_continue());
+        said
+    }
+}
+
+impl Drop for Office {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.dir)); // because a folder that stays in /tmp is no failure
+    }
+}
+
+fn rows(said: &[Sensed]) -> Vec<(String, String, bool)> {
+    let row = |sensed: &Sensed| match &sensed.fact {
+        Fact::Audited(row) => Some((
+            sensed.host.to_string(),
+            format!("{} {}", row.requirement, row.package),
+            matches!(row.seen, Seen::Ladder(_)),
+        )),
+        _ => None,
+    };
+    said.iter().filter_map(row).collect()
+}
+
+fn closings(said: &[Sensed]) -> Vec<(String, Option<String>)> {
+    let closing = |sensed: &Sensed| match &sensed.fact {
+        Fact::Inventoried(inventory) => Some((
+            sensed.host.to_string(),
+            inventory.trouble.as_ref().map(ToString::to_string),
+        )),
+        _ => None,
+    };
+    said.iter().filter_map(closing).collect()
+}
+
+fn of(host: &str, row: &str, open: bool) -> (String, String, bool) {
+    (host.to_owned(), row.to_owned(), open)
+}
+
+#[test]
+fn only_what_changed_is_said() {
+    let mut office = Office::new("changes", "");
+    let first = office.cycle(DAY);
+    assert_eq!(rows(&first), [of("web1", "openssl openssl:x86_64", true)]);
+    assert_eq!(closings(&first).len(), 2);
+    let seen = first.iter().any(|sensed| {
+        matches!(&sensed.fact, Fact::Pulse { of: Watched::Feed(name), seen: 1, .. } if name.as_str() == "alma")
+    });
+    assert!(seen, "{first:?}");
+
+    let again = office.cycle("2026-11-25T12:00:10Z");
+    assert_eq!((rows(&again), closings(&again)), (Vec::new(), Vec::new()));
+
+    // A host is mended: its row is settled, the other host says nothing.
+    alma(&office.dir, "web1", "1.1.1k");
+    let mended = office.cycle("2026-11-26T12:00:20Z");
+    assert_eq!(rows(&mended), [of("web1", "openssl openssl:x86_64", false)]);
+
+    // A new advisory: both are exposed, without anybody having sent anything.
+    advise(&office.dir, "1:3.0.7-1.el8", "ALSA-2");
+    let exposed = office.cycle("2026-11-26T12:00:30Z");
+    assert_eq!(
+        rows(&exposed),
+        [
+            of("web1", "openssl openssl:x86_64", true),
+            of("web2", "openssl openssl:x86_64", true)
+        ]
+    );
+    // A host that is gone from everywhere is taken back.
+    fs::remove_dir_all(office.dir.join("inventories/web2")).unwrap();
+    let gone = office.cycle("2026-11-26T12:00:40Z");
+    let empty = gone.iter().filter(|sensed| {
+        matches!(&sensed.fact, Fact::Inventoried(inventory) if inventory.from.as_str().is_empty())
+    });
+    assert_eq!(
+        empty.map(|sensed| sensed.host.as_str()).collect::<Vec<_>>(),
+        ["web2"]
+    );
+}
+
+#[test]
+fn a_bundle_that_does_not_come_is_told_and_so_is_a_host_that_never_came() {
+    let list = "[[patch.expect]]\nname = \"ad\"\npath = \"DIR/ad.csv\"\n";
+    let mut office = Office::new("late", list);
+    fs::write(
+        office.dir.join("ad.csv"),
+        "Name,OU\nWEB1.example.org,x\npc9,y\n",
+    )
+    .unwrap();
+    let first = closings(&office.cycle(DAY));
+    let never = first.iter().find(|(host, _)| host == "pc9").unwrap();
+    assert!(
+        never.1.as_ref().unwrap().contains("ad names it"),
+        "{never:?}"
+    );
+    assert!(
+        first
+            .iter()
+            .all(|(host, trouble)| host == "pc9" || trouble.is_none()),
+        "{first:?}"
+    );
+    // Twice the day in which one is due goes by.
+    let late = closings(&office.cycle("2030-01-01T00:00:00Z"));
+    let told = late.iter().filter(|(_, trouble)| {
+        trouble
+            .as_ref()
+            .is_some_and(|why| why.contains("one is due every 1 day"))
+    });
+    assert_eq!(told.count(), 2, "{late:?}");
+}
+
+#[test]
+fn a_feed_that_cannot_be_read_is_told_and_nothing_that_rested_on_it_is_fine() {
+    let mut office = Office::new("feed", "");
+    office.cycle(DAY);
+    fs::write(office.dir.join("advisories/ALSA-1.json"), "{\"id\":").unwrap();
+    let said = office.cycle("2026-11-26T12:00:00Z");
+    let blind = said.iter().any(|sensed| {
+        matches!(&sensed.fact, Fact::Blind { of: Watched::Feed(name), .. } if name.as_str() == "alma")
+    });
+    assert!(blind, "{said:?}");
+    let uncovered = said.iter().filter(|sensed| {
+        matches!(&sensed.fact, Fact::Inventoried(inventory) if inventory.release.is_some())
+    });
+    assert_eq!(uncovered.count(), 2, "{said:?}");
+}
+
+#[test]
+fn the_administrators_own_columns_are_remembered_by_the_policy() {
+    let sheet = "[[patch.baseline]]\nname = \"sheet\"\npath = \"DIR/soll.csv\"\ncolumns = { Wer = \"owner\" }\n";
+    let mut office = Office::new("sheet", sheet);
+    fs::write(
+        office.dir.join("soll.csv"),
+        "Paket;Version;Wer\nopenssl;1:3.5;Ute\n",
+    )
+    .unwrap();
+    let said = office.cycle(DAY);
+    let asked = said.iter().filter(|sensed| {
+        matches!(&sensed.fact, Fact::Audited(row) if row.asked == Asked::Baseline && row.owner.as_str() == "Ute")
+    });
+    assert_eq!(asked.count(), 2, "{said:?}");
+}
+
+#[test]
+fn the_invented_host_is_red_and_leaves_nothing_behind() {
+    let mut office = Office::new("probe", "");
+    office.cycle(DAY);
+    let mut said = Vec::new();
+    let nonce = "n77".parse().unwrap();
+    let flow = office.auditor.prove(&nonce, at(DAY), &mut |all| {
+        said.extend(all);
+        ControlFlow::Continue(())
+    });
+    assert!(flow.is_continue());
+    assert!(
+        matches!(said.first().unwrap().fact, Fact::Planted(_)),
+        "{said:?}"
+    );
+    assert_eq!(
+        rows(&said),
+        [of("cordon-probe-n77", "openssl openssl:x86_64", true)]
+    );
+    assert_eq!(closings(&said).len(), 2);
+    assert!(!std::env::temp_dir().join("cordon-probe-n77").exists());
+}
