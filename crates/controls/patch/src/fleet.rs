@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use cordon_model::{
     Asked, Audited, Finding, Host, Inventory, Key, Ladder, Rule, Rung, Seen, Severity, SourceName,
-    Span, Subject, Text, Time, Verdict,
+    Subject, Text, Time, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,16 +16,11 @@ use crate::{
     rules::{
         CONTRADICTED, NO_FIX, NOT_AUDITED, NOT_RUNNING, REQUIREMENT, UNKNOWN, UNSUPPORTED, UPDATES,
     },
+    usual::Usual,
 };
 
 /// Most requirements of one host that are kept; a host that has as many is told as not audited.
 pub const MAX_ROWS: usize = 20_000;
-
-/// An inventory that names fewer than this share of what it used to is not believed, in percent.
-const SHRUNK_PERCENT: u64 = 80;
-
-/// A host that stays so much smaller is believed after this long: somebody took it apart.
-const BELIEVED_AFTER: Span = Span::days(7);
 
 /// What the findings of an auditor bear beside those of the host's own sensors.
 const DETAIL: &str = "audit";
@@ -38,9 +33,8 @@ pub struct Fleet {
     inventory: Option<Inventory>,
     /// How many times an inventory was closed: what was said since bears this number.
     round: u64,
-    /// How many packages it usually names, and since when it names far fewer.
-    usual: u64,
-    shrunk: Option<Time>,
+    /// How many packages and updates it names.
+    usual: Usual,
 }
 
 /// A row, and in which round it was said.
@@ -142,17 +136,8 @@ impl Fleet {
         });
     }
 
-    /// Why an inventory is not believed that names far less than before. Half of a list that was cut has no
-    /// missing patch.
     fn shrinks(&mut self, things: u64, at: Time) -> Option<String> {
-        let fewer = things.saturating_mul(100) < self.usual.saturating_mul(SHRUNK_PERCENT);
-        let since = *self.shrunk.get_or_insert(at);
-        if !fewer || at.since(since) >= BELIEVED_AFTER {
-            self.shrunk = None;
-            self.usual = things;
-            return None;
-        }
-        let usual = self.usual;
+        let usual = self.usual.shrinks(things, at)?;
         Some(format!(
             "its inventory names {things} packages and updates, and used to name {usual}"
         ))

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_model::{
     Amnesia, Event, Fact, Finding, Host, Key, MAX_LISTED, Memory, Package, PackageStatus, Rule,
-    SourceName, Subject, Text, Value, Verdict, Watched,
+    SetName, SourceName, Subject, Text, Time, Value, Verdict, Watched,
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,8 @@ use crate::{
     fleet::{self, Fleet},
     ladder::Stand,
     policy::Patch,
-    rules::{MISSING, PARTIAL, SPEC, UNKNOWN},
+    rules::{MISSING, PARTIAL, SHRUNK, SPEC, UNKNOWN},
+    usual::Usual,
 };
 
 /// Most packages named in a command; a longer command line helps nobody.
@@ -28,6 +29,8 @@ pub struct State {
     looked: bool,
     /// What an auditor of inventories saw.
     fleet: Fleet,
+    /// How much each feed and list names, on the host that reads them.
+    feeds: BTreeMap<SetName, Usual>,
 }
 
 /// As version 1 wrote it: there was no auditor.
@@ -51,6 +54,7 @@ pub(crate) fn migrate(from: u32, bytes: &[u8]) -> Result<State, Amnesia> {
         packages,
         looked,
         fleet: Fleet::default(),
+        feeds: BTreeMap::new(),
     })
 }
 
@@ -59,6 +63,12 @@ impl State {
     pub fn packages(&self) -> impl Iterator<Item = Installed<'_>> {
         let all = self.packages.iter();
         all.flat_map(|(name, arches)| arches.iter().map(move |(arch, have)| (name, arch, have)))
+    }
+
+    /// Feeds and lists that are much shorter than they were.
+    pub fn shrunk(&self) -> impl Iterator<Item = &SetName> {
+        let shrunk = self.feeds.iter().filter(|(_, usual)| usual.is_shrunk());
+        shrunk.map(|(name, _)| name)
     }
 
     /// What an auditor of inventories saw of this host.
@@ -81,6 +91,11 @@ pub(crate) fn judge(patch: &Patch, memory: &mut Memory<State>, event: &Event, sa
             }
             report(patch, &host, memory, event, say);
         }
+        Fact::Pulse {
+            of: Watched::Feed(name),
+            seen,
+            ..
+        } => say(shrinks(memory, &host, name, *seen, event.at)),
         Fact::Swapped { .. } => report(patch, &host, memory, event, say),
         Fact::Audited(row) => memory.fleet.take(&host, row, say),
         Fact::Inventoried(inventory) => {
@@ -111,9 +126,24 @@ fn remember(memory: &mut Memory<State>, package: &Package) {
     forget_empty(memory);
 }
 
+fn shrinks(memory: &mut Memory<State>, host: &Host, name: &SetName, now: u64, at: Time) -> Verdict {
+    let subject = Subject::Watched(Watched::Feed(name.clone()));
+    let key = Key::new(&SHRUNK, host, subject);
+    let usual = memory.feeds.entry(name.clone()).or_default();
+    match usual.shrinks(now, at) {
+        None => Verdict::Clear(key),
+        Some(before) => Verdict::Find(
+            Finding::new(&SHRUNK, key)
+                .with("feed", name.as_str())
+                .with("now", now)
+                .with("before", before),
+        ),
+    }
+}
+
 /// Nothing is left: a host as if never looked at.
 fn forget_empty(memory: &mut Memory<State>) {
-    if memory.packages.is_empty() && memory.fleet == Fleet::default() {
+    if memory.packages.is_empty() && memory.feeds.is_empty() && memory.fleet == Fleet::default() {
         **memory = State::default();
     }
 }

@@ -15,6 +15,7 @@ mod policy;
 mod requirement;
 mod rules;
 mod scope;
+mod usual;
 
 pub use audit::{Have, Installed, Row, RowState};
 pub use deb822::{

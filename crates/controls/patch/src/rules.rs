@@ -100,6 +100,13 @@ pub(crate) const NOT_AUDITED: Rule = Rule {
     ..rule("patch.not-audited", Severity::High)
 };
 
+pub(crate) const SHRUNK: Rule = Rule {
+    title: "{feed} is much shorter than it was",
+    advice: "It names {now}, and used to name {before}. A feed that was cut finds nothing and looks like health, and a \
+             list that was cut misses nobody. Fetch it again; if it is right, this ends by itself after a week.",
+    ..rule("patch.feed-shrunk", Severity::High)
+};
+
 pub(crate) const UNSUPPORTED: Rule = Rule {
     title: "nobody mends the release of {host}",
     advice: "{why}. That nothing is missing there means nothing. Upgrade it, or cut it off.",
@@ -133,6 +140,7 @@ pub const SPEC: Spec = Spec {
         NO_FIX,
         PARTIAL,
         NOT_AUDITED,
+        SHRUNK,
         UNSUPPORTED,
         UNKNOWN,
     ],

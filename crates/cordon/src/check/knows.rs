@@ -127,9 +127,20 @@ fn fleet(engine: &Engine) -> String {
     if all == 0 {
         return String::new();
     }
+    let states = engine.shards::<Patch>().into_iter();
+    let shrunk: Vec<String> = states
+        .filter_map(|key| engine.state::<Patch>(key))
+        .flat_map(|state| state.shrunk().map(ToString::to_string))
+        .collect();
+    let cut = if shrunk.is_empty() {
+        String::new()
+    } else {
+        sure = 0; // because what rests on a feed that was cut is not green
+        format!(", {} being much shorter than before", shrunk.join(", "))
+    };
     let percent = |part: usize, of: usize| (part * 100 + of / 2).checked_div(of).unwrap_or(0); // 0: because there is none of nothing
     format!(
-        "; nothing missing on {} % of the {} % that answered ({answered} of {} inventoried), worst case {} %",
+        "; nothing missing on {} % of the {} % that answered ({answered} of {} inventoried), worst case {} %{cut}",
         percent(well, answered),
         percent(answered, all),
         plural(all, "host"),
