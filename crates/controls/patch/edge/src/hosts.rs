@@ -12,7 +12,10 @@ use cordon_patch::{Listing, read_status};
 use pkgdb::{Os, Wal};
 use winaudit::WindowsHost;
 
-use crate::unpack::unpack;
+use crate::{
+    remote::{RemoteHost, is_bundle},
+    unpack::unpack,
+};
 
 /// Most folders within folders.
 pub const MAX_DEPTH: usize = 8;
@@ -79,6 +82,10 @@ pub struct HostFiles {
     pub os: Option<Os>,
     /// Files that could not be read, and why.
     pub failed: Vec<(PathBuf, String)>,
+    /// How a bundle of it came here, for the evidence of its rows.
+    pub came: Option<String>,
+    /// What a bundle says of what runs.
+    pub remote: Option<Box<RemoteHost>>,
 }
 
 impl HostFiles {
@@ -94,7 +101,7 @@ impl HostFiles {
     }
 
     /// Of two lists one would hide the other: they are of two hosts, or of two days.
-    fn first(&self, is_first: bool) -> Result<(), String> {
+    pub(crate) fn first(&self, is_first: bool) -> Result<(), String> {
         let why = format!(
             "a second list of packages of {}: the first counts",
             self.name
@@ -111,7 +118,9 @@ impl HostFiles {
         if name.ends_with("-wal") || name.ends_with("-shm") {
             return Ok(()); // read with its database
         }
-        if let Some(os) = os_release(&bytes) {
+        if is_bundle(&bytes) {
+            self.add_bundle(&bytes, &format!("by the bundle {}", path.display()), None)?;
+        } else if let Some(os) = os_release(&bytes) {
             self.os = Some(os);
         } else if looks_like_status(&bytes) {
             self.first(self.dpkg.is_none())?;

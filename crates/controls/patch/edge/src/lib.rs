@@ -6,6 +6,7 @@ mod dpkg;
 mod feeds;
 mod hosts;
 mod prove;
+pub mod remote;
 pub mod running;
 mod unpack;
 
