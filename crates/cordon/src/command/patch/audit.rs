@@ -18,7 +18,7 @@ use super::{
     line::{Desk, Line},
     linux, live,
     sheets::Sheets,
-    windows,
+    ssh, windows,
 };
 use crate::{
     clock,
@@ -27,11 +27,13 @@ use crate::{
 };
 
 pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
-    let all = if args.inventory.is_empty() {
+    let live = args.inventory.is_empty() && args.ssh.is_empty();
+    let mut all = if live {
         vec![this_host(&crate::check::this_host()?)]
     } else {
         hosts(&args.inventory)
     };
+    all.extend(args.ssh.collect(&all, out)?);
     let feeds = feeds(&args.advisories).map_err(|error| of_feed(&error))?;
     let any_dpkg = all.iter().any(|host| host.dpkg.is_some());
     let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;
@@ -49,20 +51,21 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
         desk.say(&reject)?;
     }
     for host in &all {
-        for (path, why) in &host.failed {
-            let fault = Fault::new(&fault::INVENTORY_UNREADABLE, why).at(path.display());
-            failed.push(fault);
-        }
+        failed.extend(ssh::faults(host));
         if host.is_empty() {
-            let why = "nothing of this host could be read";
+            let why = ssh::why_nothing(host);
             desk.put(Line::unknown(&host.name, "inventory", why))?;
             continue;
         }
         judged += 1;
+        desk.came.clone_from(&host.came);
         one(host, &bench, &mut desk)?;
-        if args.inventory.is_empty() {
-            live::rows(host, &mut desk)?;
+        match &host.remote {
+            Some(remote) => live::told(host, remote, &mut desk)?,
+            None if live => live::here(host, &mut desk)?,
+            None => {}
         }
+        desk.came = None;
     }
     let read = all.iter().filter(|host| !host.is_empty());
     let answered: Vec<String> = read.map(|host| host.name.clone()).collect();
@@ -72,16 +75,10 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     for fault in &failed {
         writeln!(out.talk, "{fault}")?;
     }
-    if judged == 0 {
+    if judged == 0 && args.ssh.is_empty() {
         return Ok(Exit::Usage); // every input was bad, and each has been told
     }
-    if !unjudged.is_empty() {
-        let hosts = unjudged.join(", ");
-        writeln!(
-            out.talk,
-            "without an os-release it was not judged whether the release is still mended: {hosts}"
-        )?;
-    }
+    tell_unjudged(&unjudged, out)?;
     writeln!(
         out.talk,
         "{} of {judged} of {} hosts judged against {}: {}",
@@ -96,6 +93,17 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
         (true, true) => Exit::Findings,
         (true, false) => Exit::Nothing,
     })
+}
+
+fn tell_unjudged(hosts: &[String], out: &mut Out<'_>) -> Result<(), Stop> {
+    if !hosts.is_empty() {
+        let hosts = hosts.join(", ");
+        writeln!(
+            out.talk,
+            "without an os-release it was not judged whether the release is still mended: {hosts}"
+        )?;
+    }
+    Ok(())
 }
 
 /// Nothing to judge by is blindness; a feed that is damaged is bad input.

@@ -131,6 +131,8 @@ pub(super) struct Desk<'a, 'o> {
     kev: Option<&'a Kev>,
     out: &'a mut Out<'o>,
     pub(super) tally: Tally,
+    /// How what is known of the host came here: a part of the evidence of each of its rows.
+    pub(super) came: Option<String>,
     /// Hosts of which it was not judged whether their release is still mended.
     pub(super) unjudged: Vec<String>,
     /// Hosts on which something is proven, and those on which something is wrong.
@@ -152,6 +154,7 @@ impl<'a, 'o> Desk<'a, 'o> {
             kev,
             out,
             tally: Tally::default(),
+            came: None,
             unjudged: Vec::new(),
             proven: BTreeSet::new(),
             wrong: BTreeSet::new(),
@@ -177,6 +180,12 @@ impl<'a, 'o> Desk<'a, 'o> {
 
     /// Prints a row, if it is to be seen, and counts it.
     pub(super) fn put(&mut self, mut line: Line) -> Result<(), Stop> {
+        if let Some(came) = &self.came {
+            line.evidence = match line.evidence.as_str() {
+                "" | "none" => came.clone(),
+                evidence => format!("{evidence}, {came}"),
+            };
+        }
         if let Some(kev) = self.kev {
             line.exploited = line.cves.iter().any(|cve| kev.known.contains_key(cve));
         }

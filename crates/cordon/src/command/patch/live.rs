@@ -1,12 +1,13 @@
-//! Rows of this host alone: what is installed and is not what runs. A list of packages calls both patched.
+//! Rows of what is installed and is not what runs: of this host, and of those that told it in a bundle. A list of
+//! packages calls both patched.
 
 use std::collections::BTreeMap;
 
 use cordon_patch_edge::{
     HostFiles,
-    running::{Boot, Build, How, Installed, Reboot, Roots, Running, Stale, running},
+    remote::{RemoteHost, installed},
+    running::{Boot, Build, How, Reboot, Roots, Running, Stale, running},
 };
-use vercmp::Kind;
 
 use super::line::{Desk, Line};
 use crate::command::Stop;
@@ -14,25 +15,37 @@ use crate::command::Stop;
 /// Most processes that one row names.
 const MAX_NAMED: usize = 10;
 
-pub(super) fn rows(host: &HostFiles, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
-    let packages = host.dpkg.iter().flat_map(|dpkg| &dpkg.entries);
-    let installed: Vec<Installed> = packages
-        .map(|package| Installed {
-            kind: Kind::Deb,
-            name: package.name.to_string(),
-            version: package.version.to_string(),
-            arch: package.arch.to_string(),
-        })
-        .collect();
-    let found = match running(&Roots::default(), &installed) {
-        Ok(found) => found,
-        Err(why) => return desk.put(Line::unknown(&host.name, "running", &why.to_string())),
-    };
-    kernel(&host.name, &found, desk)?;
-    for (file, stale) in by_file(&found) {
-        desk.put(of_file(&host.name, &file, &stale))?;
+/// Of this host.
+pub(super) fn here(host: &HostFiles, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
+    let installed = installed(host.dpkg.as_ref(), host.packages.as_ref());
+    match running(&Roots::default(), &installed) {
+        Ok(found) => rows(&host.name, &found, "", desk),
+        Err(why) => desk.put(Line::unknown(&host.name, "running", &why.to_string())),
     }
-    unseen(&host.name, &found, desk)
+}
+
+/// Of a host that told it in a bundle.
+pub(super) fn told(
+    host: &HostFiles,
+    remote: &RemoteHost,
+    desk: &mut Desk<'_, '_>,
+) -> Result<(), Stop> {
+    let also = if remote.needs_restarting {
+        "; needs-restarting is there and was not asked"
+    } else {
+        ""
+    };
+    let limits = format!("; what was overwritten in place is not seen from outside{also}");
+    rows(&host.name, &remote.running, &limits, desk)
+}
+
+/// `limits` is what this way of looking cannot see.
+fn rows(host: &str, found: &Running, limits: &str, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
+    kernel(host, found, desk)?;
+    for (file, stale) in by_file(found) {
+        desk.put(of_file(host, &file, &stale))?;
+    }
+    unseen(host, found, limits, desk)
 }
 
 fn kernel(host: &str, found: &Running, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
@@ -127,10 +140,14 @@ fn of_file(host: &str, file: &str, all: &[&Stale]) -> Line {
 }
 
 /// What could not be looked at is told once.
-fn unseen(host: &str, found: &Running, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
+fn unseen(host: &str, found: &Running, limits: &str, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
     let looked = &found.looked;
     if found.unseen.is_empty() && !looked.others_hidden && looked.beyond_limit == 0 {
-        let evidence = format!("{} processes, {} files", looked.processes, looked.files);
+        let files = match looked.files {
+            0 => String::new(),
+            files => format!(", {files} files"),
+        };
+        let evidence = format!("{} processes{files}{limits}", looked.processes);
         if found.stale.is_empty() {
             return desk.put(Line {
                 evidence,

@@ -9,8 +9,9 @@ use crate::running::{Boot, How, Reboot};
 const SHELLS: [&[&str]; 3] = [&["dash"], &["bash", "--posix"], &["busybox", "ash"]];
 
 fn part(name: &str, lines: &[&str]) -> String {
-    let body = lines.iter().fold(String::new(), |body, line| body + "|" + line + "
-");
+    let body = lines
+        .iter()
+        .fold(String::new(), |body, line| body + "|" + line + "\n");
     format!("@begin {name}\n{body}@end {name} {} 0\n", lines.len())
 }
 
