@@ -30,6 +30,7 @@ mod pkgdb;
 mod scanner;
 mod scenarios;
 mod spec;
+mod ssh;
 mod tidy;
 mod up;
 mod walks;

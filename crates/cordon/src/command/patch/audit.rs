@@ -52,21 +52,21 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     }
     for host in &all {
         failed.extend(ssh::faults(host));
+        desk.came.clone_from(&host.came);
         if host.is_empty() {
             let why = ssh::why_nothing(host);
             desk.put(Line::unknown(&host.name, "inventory", why))?;
             continue;
         }
         judged += 1;
-        desk.came.clone_from(&host.came);
         one(host, &bench, &mut desk)?;
         match &host.remote {
             Some(remote) => live::told(host, remote, &mut desk)?,
             None if live => live::here(host, &mut desk)?,
             None => {}
         }
-        desk.came = None;
     }
+    desk.came = None;
     let read = all.iter().filter(|host| !host.is_empty());
     let answered: Vec<String> = read.map(|host| host.name.clone()).collect();
     expected.tell(&answered, &mut desk)?;

@@ -123,7 +123,7 @@ fn processes(
                 pid: *pid,
                 process: process.clone(),
                 path: None,
-                why: "this user may not look at it".to_owned(),
+                why: format!("this user may not look at {process}"),
             }),
         }
     }
