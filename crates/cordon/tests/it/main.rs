@@ -31,6 +31,7 @@ mod scanner;
 mod scenarios;
 mod spec;
 mod ssh;
+mod sshd;
 mod tidy;
 mod up;
 mod walks;

@@ -4,204 +4,17 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Read,
-    net::{SocketAddr, TcpListener, TcpStream},
-    os::unix::{fs::PermissionsExt, process::CommandExt, process::ExitStatusExt},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, JoinHandle},
+    net::TcpListener,
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{Command, Stdio},
 };
 
 use cordon_patch_edge::remote::{SCRIPT, script_sha256};
 use cordon_testkit::skip;
 use serde_json::Value;
 
-use crate::{Ran, cordon, folder};
-
-const SSHD: &str = "/usr/sbin/sshd";
-
-/// An index of Debian's by which some packages of any Debian host are missing, and some proven.
-const INDEX: &str = "Package: dpkg\nArchitecture: amd64\nVersion: 99:1\n\nPackage: bash\nArchitecture: amd64\nVersion: 0.1\n\n\
-                     Package: web\nArchitecture: amd64\nVersion: 2\n\n";
-
-/// A network of servers of SSH: their keys, and what a client must know of them.
-struct Lab {
-    dir: PathBuf,
-    user: String,
-    servers: Vec<Server>,
-    config: String,
-}
-
-/// A socket whose connections each get an sshd of their own, as inetd does it: no port is guessed, nobody waits for
-/// a start, and nothing stays when it is dropped.
-struct Server {
-    place: SocketAddr,
-    over: Arc<AtomicBool>,
-    children: Arc<Mutex<Vec<Child>>>,
-    accepting: Option<JoinHandle<()>>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.over.store(true, Ordering::SeqCst);
-        drop(TcpStream::connect(self.place)); // because it only wakes who accepts
-        self.accepting.take().unwrap().join().unwrap();
-        for child in self.children.lock().unwrap().iter_mut() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-    }
-}
-
-impl Server {
-    fn new(config: PathBuf) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let place = listener.local_addr().unwrap();
-        let over = Arc::new(AtomicBool::new(false));
-        let children: Arc<Mutex<Vec<Child>>> = Arc::default();
-        let (ends, all) = (Arc::clone(&over), Arc::clone(&children));
-        let accepting = thread::spawn(move || {
-            while let Ok((stream, _)) = listener.accept() {
-                if ends.load(Ordering::SeqCst) {
-                    return;
-                }
-                let child = Command::new(SSHD)
-                    .arg("-i")
-                    .arg("-f")
-                    .arg(&config)
-                    .arg("-E")
-                    .arg(config.with_extension("log"))
-                    .stdin(Stdio::from(std::os::fd::OwnedFd::from(
-                        stream.try_clone().unwrap(),
-                    )))
-                    .stdout(Stdio::from(std::os::fd::OwnedFd::from(stream)))
-                    .stderr(Stdio::null())
-                    .process_group(0)
-                    .spawn()
-                    .unwrap();
-                all.lock().unwrap().push(child);
-            }
-        });
-        Self {
-            place,
-            over,
-            children,
-            accepting: Some(accepting),
-        }
-    }
-}
-
-/// A new key without a passphrase.
-fn key(path: &Path) -> String {
-    let made = Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f"])
-        .arg(path)
-        .status()
-        .unwrap();
-    assert!(made.success());
-    fs::read_to_string(format!("{}.pub", path.display())).unwrap()
-}
-
-impl Lab {
-    /// None where there is no sshd.
-    fn new(test: &str) -> Option<Self> {
-        if !Path::new(SSHD).exists() {
-            skip("no sshd: openssh-server");
-            return None;
-        }
-        let dir = folder(test);
-        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
-        let user = Command::new("id").arg("-un").output().unwrap().stdout;
-        let user = String::from_utf8(user).unwrap().trim().to_owned();
-        if user == "root" {
-            fs::create_dir_all("/run/sshd").unwrap(); // a system that was started has it
-        }
-        for name in ["user", "stranger"] {
-            key(&dir.join(name));
-        }
-        fs::write(dir.join("known_hosts"), "").unwrap();
-        let known = dir.join("known_hosts");
-        let config = format!(
-            "Host *\n  User {user}\n  IdentitiesOnly yes\n  IdentityAgent none\n  UserKnownHostsFile {}\n  GlobalKnownHostsFile /dev/null\n",
-            known.display()
-        );
-        Some(Self {
-            dir,
-            user,
-            servers: Vec::new(),
-            config,
-        })
-    }
-
-    /// A server called `name`. Its key line begins with `options`; it is in `known_hosts` if it is `known`.
-    fn host(&mut self, name: &str, options: &str, known: bool) {
-        let at = |ending: &str| self.dir.join(format!("{name}.{ending}"));
-        let host_key = key(&at("key"));
-        let user_key = fs::read_to_string(self.dir.join("user.pub")).unwrap();
-        fs::write(at("authorized"), format!("{options}{user_key}")).unwrap();
-        let config = format!(
-            "HostKey {}\nAuthorizedKeysFile {}\nUsePAM no\nStrictModes no\nPidFile none\nPermitRootLogin yes\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitUserEnvironment no\nLogLevel DEBUG\n",
-            at("key").display(),
-            at("authorized").display()
-        );
-        fs::write(at("conf"), config).unwrap();
-        let server = Server::new(at("conf"));
-        let port = server.place.port();
-        if known {
-            self.know(port, &host_key);
-        }
-        self.alias(name, port, "user", "");
-        self.servers.push(server);
-    }
-
-    fn know(&self, port: u16, host_key: &str) {
-        let path = self.dir.join("known_hosts");
-        let known = fs::read_to_string(&path).unwrap();
-        fs::write(path, format!("{known}[127.0.0.1]:{port} {host_key}")).unwrap();
-    }
-
-    fn alias(&mut self, name: &str, port: u16, identity: &str, more: &str) {
-        let identity = self.dir.join(identity);
-        let alias = format!(
-            "Host {name}\n  HostName 127.0.0.1\n  Port {port}\n  IdentityFile {}\n{more}",
-            identity.display()
-        );
-        // ssh takes the first value of each, so what holds for all is last.
-        self.config = format!("{alias}{}", self.config);
-    }
-
-    /// A command that prints a file of this content.
-    fn prints(&self, name: &str, content: &[u8]) -> String {
-        let path = self.dir.join(name);
-        fs::write(&path, content).unwrap();
-        format!("restrict,command=\"cat {}\" ", path.display())
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let config = self.dir.join("ssh_config");
-        fs::write(&config, &self.config).unwrap();
-        let index = self
-            .dir
-            .join("d_dists_stable-security_main_binary-amd64_Packages");
-        fs::write(&index, INDEX).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cordon"));
-        command
-            .args(["patch", "audit", "--json", "--all", "--advisories"])
-            .arg(index)
-            .arg("--ssh-config")
-            .arg(config)
-            .args(args);
-        command
-    }
-
-    fn audit(&self, args: &[&str]) -> Ran {
-        Ran::of(self.command(args))
-    }
-}
+use crate::{Ran, cordon, folder, sshd::Lab};
 
 /// A bundle of a Debian host, made by the script's own rules.
 fn bundle(name: &str) -> String {
@@ -353,35 +166,29 @@ fn a_host_over_ssh_is_judged_like_its_own_files_with_a_key_of_one_command_too() 
     );
 }
 
-#[test]
-fn each_way_of_failing_is_told_and_stops_no_other() {
-    let Some(mut lab) = Lab::new("ssh-fails") else {
-        return;
-    };
-    for name in ["a", "b"] {
-        let prints = lab.prints(&format!("{name}.bundle"), bundle(name).as_bytes());
-        lab.host(name, &prints, true);
-    }
+/// Hosts of which each fails in its own way; two of them are silent as long as what is returned lives.
+fn failing(lab: &mut Lab) -> (TcpListener, fs::File) {
     let cut = bundle("cut");
-    let cut = lab.prints("cut.bundle", &cut.as_bytes()[..cut.len() / 2]);
+    let (half, _) = cut.split_at(cut.len() / 2);
+    let cut = lab.prints("cut.bundle", half.as_bytes());
     lab.host("cut", &cut, true);
     lab.host("unknown", "", false);
+    // The key of a jump host is not known either, and nobody is asked.
+    let jump = lab.port();
+    let through = format!("  ProxyJump {}@127.0.0.1:{jump}\n", lab.user);
+    lab.alias("jumped", 22, "user", &through);
     lab.host("changed", "", false);
-    let other = fs::read_to_string(lab.dir.join("a.key.pub")).unwrap();
-    lab.know(lab.servers.last().unwrap().place.port(), &other);
-    lab.host("strict", "", true);
-    let port = lab.servers.last().unwrap().place.port();
-    lab.alias("locked", port, "stranger", "");
-    lab.host("floods", "restrict,command=\"yes\" ", true);
-    // It says half, and then nothing more until the test is over.
-    let pipe = lab.dir.join("pipe");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
+    lab.know(
+        lab.port(),
+        &fs::read_to_string(lab.dir.join("cut.key.pub")).unwrap(),
     );
+    lab.host("strict", "", true);
+    lab.alias("locked", lab.port(), "stranger", "");
+    lab.host("floods", "restrict,command=\"yes\" ", true);
+    // It says one line, and then nothing more until the test is over.
+    let pipe = lab.dir.join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
     let held = fs::OpenOptions::new()
         .read(true)
         .write(true)
@@ -398,67 +205,75 @@ fn each_way_of_failing_is_told_and_stops_no_other() {
         true,
     );
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    lab.alias("silent", silent.local_addr().unwrap().port(), "user", "");
+    let port = silent.local_addr().unwrap().port();
+    lab.alias("silent", port, "user", "");
     // Another address of loopback with the same port, where nobody can listen by chance.
-    lab.alias("nobody", silent.local_addr().unwrap().port(), "user", "");
+    lab.alias("nobody", port, "user", "");
     lab.config = lab
         .config
         .replacen("HostName 127.0.0.1", "HostName 127.77.0.9", 1);
-    // The key of a jump host is not known either, and nobody is asked.
-    let jump = lab.servers[3].place.port();
-    lab.alias(
-        "jumped",
-        22,
-        "user",
-        &format!("  ProxyJump {}@127.0.0.1:{jump}\n", lab.user),
-    );
+    (silent, held)
+}
+
+/// What the row of each says.
+const FAILING: [(&str, &str); 10] = [
+    ("cut", "the bundle is truncated"),
+    (
+        "unknown",
+        "no host key of it is known, and none is accepted unseen",
+    ),
+    ("jumped", "no host key of it is known"),
+    ("changed", "it shows another host key than the known one"),
+    ("locked", "it does not let us in"),
+    (
+        "floods",
+        "expected at most 33554432 bytes, and it said more",
+    ),
+    (
+        "halts",
+        "it was cut off after 4 s, 16 bytes into its answer",
+    ),
+    ("status", "its command ended with status 7: nonsense"),
+    (
+        "silent",
+        "it was cut off after 4 s, 0 bytes into its answer",
+    ),
+    ("nobody", "it cannot be reached"),
+];
+
+#[test]
+fn each_way_of_failing_is_told_and_stops_no_other() {
+    let Some(mut lab) = Lab::new("ssh-fails") else {
+        return;
+    };
+    for name in ["a", "b"] {
+        let prints = lab.prints(&format!("{name}.bundle"), bundle(name).as_bytes());
+        lab.host(name, &prints, true);
+    }
+    let held = failing(&mut lab);
     let known = fs::read_to_string(lab.dir.join("known_hosts")).unwrap();
     let list = lab.dir.join("hosts.txt");
     fs::write(&list, "# the hosts\na\n\nhalts # hangs\nrenamed = b\n").unwrap();
-    let ran = lab.audit(&[
-        "--ssh",
-        "cut",
-        "unknown",
-        "changed",
-        "locked",
-        "floods",
-        "status",
-        "silent",
-        "nobody",
-        "jumped",
+    let named = FAILING
+        .map(|(host, _)| host)
+        .into_iter()
+        .filter(|host| *host != "halts");
+    let mut args = vec![
         "--ssh-hosts",
         list.to_str().unwrap(),
         "--ssh-timeout",
         "4",
-    ]);
+        "--ssh",
+    ];
+    args.extend(named);
+    let ran = lab.audit(&args);
     assert_eq!(ran.code, 5, "{}", ran.err);
     for name in ["a", "renamed"] {
         assert_eq!(row(&ran, name, "web")["state"], "missing");
     }
-    for (host, says) in [
-        ("cut", "the bundle is truncated"),
-        (
-            "unknown",
-            "no host key of it is known, and none is accepted unseen",
-        ),
-        ("changed", "it shows another host key than the known one"),
-        ("locked", "it does not let us in"),
-        (
-            "floods",
-            "expected at most 67108864 bytes, and it said more",
-        ),
-        ("status", "its command ended with status 7: nonsense"),
-        (
-            "silent",
-            "it was cut off after 4 s, 0 bytes into its answer",
-        ),
-        (
-            "halts",
-            "it was cut off after 4 s, 16 bytes into its answer",
-        ),
-        ("nobody", "it cannot be reached"),
-        ("jumped", "no host key of it is known"),
-    ] {
+    let evidence = row(&ran, "renamed", "web")["evidence"].to_string();
+    assert!(evidence.contains("(it calls itself b)"), "{evidence}");
+    for (host, says) in FAILING {
         let row = row(&ran, host, "inventory");
         assert_eq!(row["state"], "unknown", "{row}");
         let reason = row["reason"].as_str().unwrap();
@@ -470,8 +285,9 @@ fn each_way_of_failing_is_told_and_stops_no_other() {
         );
     }
     let told = ran.err.matches("error[E0208]").count();
+    assert_eq!(told, FAILING.len(), "{}", ran.err);
     assert!(
-        told == 10 && ran.err.contains("2 of 12 hosts answered over SSH"),
+        ran.err.contains("2 of 12 hosts answered over SSH"),
         "{}",
         ran.err
     );
@@ -526,7 +342,8 @@ fn what_a_bundle_says_of_what_runs_is_told_over_ssh_and_from_a_dropped_file() {
         );
     }
     let cut = bundle("web2");
-    fs::write(dropped.join("web2.bundle"), &cut[..cut.len() - 3]).unwrap();
+    let (cut, _) = cut.split_at(cut.len() - 3);
+    fs::write(dropped.join("web2.bundle"), cut).unwrap();
     let ran = lab.audit(&["--inventory", dropped.to_str().unwrap()]);
     assert_eq!(ran.code, 5, "{}", ran.err);
     assert_eq!(row(&ran, "web2", "inventory")["state"], "unknown");

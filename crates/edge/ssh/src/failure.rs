@@ -111,9 +111,7 @@ impl Failure {
             Self::Refused(_) => {
                 "is the public key in authorized_keys of that user, and the private key readable here, or in the agent?"
             }
-            Self::TimedOut { .. } => {
-                "give more time with --ssh-timeout, or look what hangs on the host"
-            }
+            Self::TimedOut { .. } => "give it more time, or look what hangs on the host",
             Self::TooMuch { .. } => "what does its login shell or forced command print?",
             Self::Failed { .. } => "try the same by hand: `ssh -o BatchMode=yes HOST sh < SCRIPT`",
             Self::NotStarted(_) => "install OpenSSH's client (Debian: openssh-client)",

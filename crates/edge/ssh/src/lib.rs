@@ -30,8 +30,9 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How many hosts are asked at once.
 pub const DEFAULT_PARALLEL: usize = 32;
 
-/// Most bytes of one host, its output and its errors together.
-pub const DEFAULT_MAX_BYTES: usize = 64 << 20;
+/// Most bytes of one host, its output and its errors together. So many of each host that is asked at once may be held
+/// in memory.
+pub const DEFAULT_MAX_BYTES: usize = 32 << 20;
 
 /// Most bytes that are kept of what a host or `ssh` says of errors; the rest is counted and not kept.
 pub const MAX_ERROR_BYTES: usize = 16 << 10;

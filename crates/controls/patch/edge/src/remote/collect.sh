@@ -58,6 +58,17 @@ absent() {
     printf '@absent %s\n' "$1"
 }
 
+# Other systems may have the program, and none of its databases.
+has_rpm() {
+    command -v rpm >/dev/null 2>&1 || return 1
+    for database in rpmdb.sqlite Packages.db Packages; do
+        if [ -e "/var/lib/rpm/$database" ] || [ -e "/usr/lib/sysimage/rpm/$database" ]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
 rpm_list() {
     rpm -qa --qf '%{NAME}\t%{EPOCH}\t%{VERSION}\t%{RELEASE}\t%{ARCH}\t%{SOURCERPM}\t%{MODULARITYLABEL}\t%{INSTALLTIME}\n'
 }
@@ -148,7 +159,7 @@ everything() {
     part boot grep '^btime ' /proc/stat
     file os-release /etc/os-release /usr/lib/os-release
     file dpkg /var/lib/dpkg/status
-    if command -v rpm >/dev/null 2>&1; then part rpm rpm_list; else absent rpm; fi
+    if has_rpm; then part rpm rpm_list; else absent rpm; fi
     file apk /lib/apk/db/installed /usr/lib/apk/db/installed
     part container container
     part kernels kernels

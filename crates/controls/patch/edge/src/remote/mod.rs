@@ -247,10 +247,18 @@ impl HostFiles {
         let taken = read
             .taken_secs
             .map(|secs| Time::from_millis(secs.saturating_mul(1000)));
-        self.came = Some(match (at, taken) {
+        let came = match (at, taken) {
             (Some(at), _) => format!("{came} at {at}"),
             (None, Some(taken)) => format!("{came} of {taken}"),
             (None, None) => format!("{came}, undated"),
+        };
+        // A name that leads to another host would give one host's rows to the other.
+        let short = |name: &str| name.split('.').next().unwrap_or(name).to_lowercase(); // or: because split gives one
+        let same = short(&read.hostname) == short(&self.name);
+        self.came = Some(if same || read.hostname.is_empty() {
+            came
+        } else {
+            format!("{came} (it calls itself {})", read.hostname)
         });
         self.remote = Some(Box::new(read));
         Ok(())

@@ -23,14 +23,9 @@ pub(super) fn running(parts: &mut Parts, installed: &[Installed]) -> Running {
     let (mut looked, mut unseen) = (Looked::default(), Vec::new());
     let (names, blind) = processes(parts, &mut looked, &mut unseen);
     let boot_secs = boot_secs(parts);
-    let stale = match parts.said("stale") {
-        Ok(text) => stale(
-            &text.unwrap_or_default(),
-            boot_secs,
-            &names,
-            &mut looked,
-            &mut unseen,
-        ), // default: because no line is none
+    let told = parts.said("stale").map(Option::unwrap_or_default); // default: because no line is none
+    let stale = match told {
+        Ok(text) => stale(&text, boot_secs, &names, &mut looked, &mut unseen),
         Err(why) => {
             unseen.push(nobody(why));
             Vec::new()

@@ -69,31 +69,62 @@ fn read(changed: &[(&str, &[&str])]) -> RemoteHost {
     read_bundle(bundle(changed).as_bytes()).unwrap()
 }
 
+/// Runs the script; none, and told, where the shell is not there.
+fn run(shell: &[&str], script: &str) -> Option<RemoteHost> {
+    let mut command = Command::new(shell[0]);
+    command.args(&shell[1..]).args(["-c", script]);
+    let Ok(output) = command.stdin(Stdio::null()).output() else {
+        cordon_testkit::skip(&format!("no {}", shell[0]));
+        return None;
+    };
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{shell:?}: {output:?}"
+    );
+    match read_bundle(&output.stdout) {
+        Err(BundleError::NoPackages(why)) => {
+            cordon_testkit::skip(&format!("this host has no list of packages: {why}"));
+            None
+        }
+        read => Some(read.unwrap()),
+    }
+}
+
+fn is_whole(read: &RemoteHost) {
+    assert_eq!(read.failed, [""; 0]);
+    assert!(read.taken_secs.is_some() && !read.hostname.is_empty());
+    assert!(read.running.looked.processes > 0, "{:?}", read.running);
+    assert!(!read.running.kernel.release.is_empty());
+}
+
 #[test]
 fn the_script_runs_in_each_shell_and_its_bundle_is_read() {
     for shell in SHELLS {
-        let mut command = Command::new(shell[0]);
-        command.args(&shell[1..]).args(["-c", SCRIPT]);
-        let Ok(output) = command.stdin(Stdio::null()).output() else {
-            cordon_testkit::skip(&format!("no {}", shell[0]));
-            continue;
-        };
-        assert!(
-            output.status.success() && output.stderr.is_empty(),
-            "{shell:?}: {output:?}"
-        );
-        let read = match read_bundle(&output.stdout) {
-            Err(BundleError::NoPackages(why)) => {
-                cordon_testkit::skip(&format!("this host has no list of packages: {why}"));
-                continue;
-            }
-            read => read.unwrap(),
-        };
-        assert_eq!(read.failed, [""; 0], "{shell:?}");
-        assert!(read.taken_secs.is_some() && !read.hostname.is_empty());
-        assert!(read.running.looked.processes > 0, "{:?}", read.running);
-        assert!(!read.running.kernel.release.is_empty());
+        if let Some(read) = run(shell, SCRIPT) {
+            is_whole(&read);
+        }
     }
+}
+
+#[test]
+fn the_script_needs_no_tools_but_those_of_busybox() {
+    let tools = std::env::temp_dir().join(format!("cordon-busybox-{}", std::process::id()));
+    std::fs::create_dir_all(&tools).unwrap();
+    let installed = Command::new("busybox")
+        .args(["--install", "-s"])
+        .arg(&tools)
+        .status();
+    if installed.is_ok_and(|status| status.success()) {
+        let usual = "PATH=/usr/sbin:/usr/bin:/sbin:/bin\n";
+        assert!(SCRIPT.contains(usual));
+        let script = SCRIPT.replace(usual, &format!("PATH={}\n", tools.display()));
+        if let Some(read) = run(&["busybox", "ash"], &script) {
+            is_whole(&read);
+        }
+    } else {
+        cordon_testkit::skip("no busybox");
+    }
+    std::fs::remove_dir_all(tools).unwrap();
 }
 
 #[test]
