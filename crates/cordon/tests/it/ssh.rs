@@ -231,12 +231,12 @@ const FAILING: [(&str, &str); 10] = [
     ),
     (
         "halts",
-        "it was cut off after 4 s, 16 bytes into its answer",
+        "it was cut off after 10 s, 16 bytes into its answer",
     ),
     ("status", "its command ended with status 7: nonsense"),
     (
         "silent",
-        "it was cut off after 4 s, 0 bytes into its answer",
+        "it was cut off after 10 s, 0 bytes into its answer",
     ),
     ("nobody", "it cannot be reached"),
 ];
@@ -262,7 +262,7 @@ fn each_way_of_failing_is_told_and_stops_no_other() {
         "--ssh-hosts",
         list.to_str().unwrap(),
         "--ssh-timeout",
-        "4",
+        "10",
         "--ssh",
     ];
     args.extend(named);

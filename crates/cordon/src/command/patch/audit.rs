@@ -27,6 +27,10 @@ use crate::{
 };
 
 pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
+    // What is read of people comes before what takes minutes.
+    let feeds = feeds(&args.advisories).map_err(|error| of_feed(&error))?;
+    let sheets = Sheets::read(&args.baseline, &args.column)?;
+    let expected = Expected::read(&args.expect)?;
     let live = args.inventory.is_empty() && args.ssh.is_empty();
     let mut all = if live {
         vec![this_host(&crate::check::this_host()?)]
@@ -34,11 +38,8 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
         hosts(&args.inventory)
     };
     all.extend(args.ssh.collect(&all, out)?);
-    let feeds = feeds(&args.advisories).map_err(|error| of_feed(&error))?;
     let any_dpkg = all.iter().any(|host| host.dpkg.is_some());
     let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;
-    let sheets = Sheets::read(&args.baseline, &args.column)?;
-    let expected = Expected::read(&args.expect)?;
     sheets.tell(&feeds, out)?;
     let bench = Bench {
         feeds,
