@@ -21,7 +21,7 @@ use std::{
 };
 
 /// Programs that tests run beside ours, by name or place, and the Debian packages that have them.
-const PEERS: [(&str, &str); 12] = [
+const PEERS: [(&str, &str); 17] = [
     ("xz", "xz-utils"),
     ("lz4", "lz4"),
     ("gzip", "gzip"),
@@ -37,6 +37,11 @@ const PEERS: [(&str, &str); 12] = [
         "/lib/systemd/systemd-journal-remote",
         "systemd-journal-remote",
     ),
+    ("ssh", "openssh-client"),
+    ("/usr/sbin/sshd", "openssh-server"),
+    ("dash", "dash"),
+    ("busybox", "busybox"),
+    ("shellcheck", "shellcheck"),
 ];
 
 fn main() -> ExitCode {

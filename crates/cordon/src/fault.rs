@@ -61,6 +61,10 @@ catalogue! {
         "a suite has the header `a<TAB>op<TAB>b` or `version<TAB>valid` and one case a line";
     LOG_UNREADABLE = "E0206", Usage, "A log cannot be read.",
         "give log files, lists of times or tables of counts, or folders of them";
+    SSH_TARGETS = "E0207", Usage, "The hosts to ask over SSH cannot be read.",
+        "one a line or after --ssh: [NAME=][USER@]HOST[:PORT] or an alias of ssh_config, each name once";
+    SSH_FAILED = "E0208", Partial, "A host could not be asked over SSH.",
+        "the other hosts were judged; see `ssh -v` by hand and docs/guide/patch.md, Hosts over SSH";
     SCENARIO_BROKEN = "E0301", Usage, "A scenario cannot be run.",
         "a scenario is a folder of policy.toml, events.jsonl and verdicts.jsonl; see docs/guide/scenarios.md";
     NOT_RESUMABLE = "E0302", Findings, "A restart between two events changes what is judged.",

@@ -17,7 +17,10 @@ use cordon_logs_edge::{
     syslog, unescape,
 };
 use cordon_model::{Level, Policy, SourceName, Time};
-use cordon_patch_edge::running::{elf, maps};
+use cordon_patch_edge::{
+    remote,
+    running::{elf, maps},
+};
 
 use crate::root;
 
@@ -190,6 +193,13 @@ const TARGETS: &[(&str, Target)] = &[
             let names = maps::names(&mapping.name);
             assert!(names.iter().any(|name| name.path == mapping.name));
             maps::made_at_run_time(&mapping.name);
+        }
+    }),
+    ("remote_bundle", |bytes| {
+        if let Ok(host) = remote::read_bundle(bytes) {
+            assert!(remote::is_bundle(bytes));
+            assert!(host.dpkg.is_some() || host.packages.is_some());
+            host.running.rung();
         }
     }),
     ("elf_note", |bytes| {

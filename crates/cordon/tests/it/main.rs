@@ -31,6 +31,8 @@ mod pkgdb;
 mod scanner;
 mod scenarios;
 mod spec;
+mod ssh;
+mod sshd;
 mod tidy;
 mod up;
 mod walks;

@@ -12,7 +12,10 @@ use cordon_patch::{Listing, read_status};
 use pkgdb::{Os, Wal};
 use winaudit::WindowsHost;
 
-use crate::unpack::unpack;
+use crate::{
+    remote::{RemoteHost, is_bundle},
+    unpack::unpack,
+};
 
 /// Most folders within folders.
 pub const MAX_DEPTH: usize = 8;
@@ -79,12 +82,24 @@ pub struct HostFiles {
     pub os: Option<Os>,
     /// Files that could not be read, and why.
     pub failed: Vec<(PathBuf, String)>,
+    /// How a bundle of it came here, for the evidence of its rows.
+    pub came: Option<String>,
+    /// What a bundle says of what runs.
+    pub remote: Option<Box<RemoteHost>>,
 }
 
 impl HostFiles {
     /// Whether anything was read.
     pub const fn is_empty(&self) -> bool {
         self.windows.is_none() && self.dpkg.is_none() && self.packages.is_none()
+    }
+
+    /// Why nothing is known of it: what went wrong with it last.
+    pub fn why_nothing(&self) -> &str {
+        match self.failed.last() {
+            Some((_, why)) if self.came.is_some() => why,
+            Some(_) | None => "nothing of this host could be read",
+        }
     }
 
     fn add(&mut self, path: &Path) {
@@ -94,7 +109,7 @@ impl HostFiles {
     }
 
     /// Of two lists one would hide the other: they are of two hosts, or of two days.
-    fn first(&self, is_first: bool) -> Result<(), String> {
+    pub(crate) fn first(&self, is_first: bool) -> Result<(), String> {
         let why = format!(
             "a second list of packages of {}: the first counts",
             self.name
@@ -111,7 +126,9 @@ impl HostFiles {
         if name.ends_with("-wal") || name.ends_with("-shm") {
             return Ok(()); // read with its database
         }
-        if let Some(os) = os_release(&bytes) {
+        if is_bundle(&bytes) {
+            self.add_bundle(&bytes, &format!("by the bundle {}", path.display()), None)?;
+        } else if let Some(os) = os_release(&bytes) {
             self.os = Some(os);
         } else if looks_like_status(&bytes) {
             self.first(self.dpkg.is_none())?;

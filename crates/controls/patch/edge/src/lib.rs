@@ -8,6 +8,7 @@ mod dpkg;
 mod feeds;
 mod hosts;
 mod prove;
+pub mod remote;
 pub mod running;
 mod unpack;
 

@@ -17,6 +17,7 @@ use super::{
     Audit,
     coverage::Expected,
     line::{Desk, Tally},
+    ssh,
 };
 use crate::{
     clock,
@@ -25,14 +26,20 @@ use crate::{
 };
 
 pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
-    let here = args.inventory.is_empty();
-    let all = if here {
+    // What is read of people comes before what takes minutes.
+    let feeds = feeds(&args.advisories).map_err(|error| of_feed(&error))?;
+    let sheets = Sheets::read(&args.baseline, &args.column).map_err(|error| of_sheet(&error))?;
+    let expected = Expected::read(&args.expect)?;
+    let here = args.inventory.is_empty() && args.ssh.is_empty();
+    let mut all = if here {
         vec![this_host(&crate::check::this_host()?)]
     } else {
         hosts(&args.inventory)
     };
-    let (bench, exceptions) = bench(args, &all)?;
-    let expected = Expected::read(&args.expect)?;
+    all.extend(args.ssh.collect(&all, out)?);
+    let any_dpkg = all.iter().any(|host| host.dpkg.is_some());
+    let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;
+    let bench = Bench::new(feeds, patch, sheets, clock::now(), args.feed_age);
     let mut desk = Desk::new(args, &exceptions, out);
     let told = bench.sheets.told(&bench.feeds);
     for note in told.iter().chain(&bench.rejects()) {
@@ -46,10 +53,7 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     }
     let (mut judged, mut failed) = (0, Vec::new());
     for host in &all {
-        for (path, why) in &host.failed {
-            let fault = Fault::new(&fault::INVENTORY_UNREADABLE, why).at(path.display());
-            failed.push(fault);
-        }
+        failed.extend(ssh::faults(host));
         judged += usize::from(!host.is_empty());
         let rows = judge(host, &bench, here);
         desk.tally.packages += rows.packages;
@@ -72,7 +76,7 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     for fault in &failed {
         writeln!(out.talk, "{fault}")?;
     }
-    if judged == 0 {
+    if judged == 0 && args.ssh.is_empty() {
         return Ok(Exit::Usage); // every input was bad, and each has been told
     }
     close(&bench, tally, &unjudged, (judged, all.len()), out)?;
@@ -108,16 +112,6 @@ fn close(
         tally.words(),
     )?;
     Ok(())
-}
-
-/// Everything that hosts are held against.
-fn bench(args: &Audit, all: &[HostFiles]) -> Result<(Bench, Vec<Exception>), Fault> {
-    let feeds = feeds(&args.advisories).map_err(|error| of_feed(&error))?;
-    let any_dpkg = all.iter().any(|host| host.dpkg.is_some());
-    let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;
-    let sheets = Sheets::read(&args.baseline, &args.column).map_err(|error| of_sheet(&error))?;
-    let bench = Bench::new(feeds, patch, sheets, clock::now(), args.feed_age);
-    Ok((bench, exceptions))
 }
 
 fn of_sheet(error: &SheetUnread) -> Fault {

@@ -3,11 +3,13 @@
 mod audit;
 mod coverage;
 mod line;
+mod ssh;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use cordon_model::Span;
+use cordon_patch_edge::remote;
 use serde::Serialize;
 use vercmp::Kind;
 
@@ -27,11 +29,13 @@ pub(crate) enum Command {
     /// bulletins and sheets are all there; packages of Linux that are proven come with --all.
     ///
     /// Example: cordon patch audit --inventory web1=status --advisories Packages.gz --json
-    Audit(Audit),
-    /// Write the script that collects the inventory of a Windows host, its task, or how to hand both out.
+    Audit(Box<Audit>),
+    /// Write the script that collects the inventory of a Windows host, its task, or how to hand both out; or the
+    /// one of a Linux host.
     ///
     /// The script reads and changes nothing, opens no connection of its own, and writes one dated file a host to
-    /// a share; `cordon patch audit --inventory` takes that folder. Its SHA-256 goes to stderr.
+    /// a share; `cordon patch audit --inventory` takes that folder. The one for Linux (`--part ssh`) writes to its
+    /// output, and is what `cordon patch audit --ssh` runs. Its SHA-256 goes to stderr.
     ///
     /// Example: cordon patch collector > collect.ps1
     Collector(Collector),
@@ -47,9 +51,11 @@ pub(crate) struct Audit {
     ///
     /// Known by their content: dpkg status, rpm databases and `rpm -qa`, apk, os-release; of Windows
     /// systeminfo in any language, wmic qfe, Get-HotFix, Get-ComputerInfo, reg export, dism, file versions,
-    /// the answer of Windows Update, and what the collector wrote.
+    /// the answer of Windows Update, and what the collectors wrote.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     inventory: Vec<String>,
+    #[command(flatten)]
+    ssh: ssh::Ssh,
     /// Advisories, archives or folders of them; apt's own indexes where it is left out.
     ///
     /// Known by their content: Packages indexes (plain, gz, xz, lz4), OSV, CSAF, Alpine secdb, OVAL, Microsoft's
@@ -85,7 +91,7 @@ pub(crate) struct Collector {
     /// Which part.
     #[arg(long, value_enum, default_value = "script")]
     part: Part,
-    /// One JSON document with all three parts and the SHA-256 of the script.
+    /// One JSON document with all parts and the SHA-256 of the scripts.
     #[arg(long)]
     json: bool,
 }
@@ -99,6 +105,8 @@ enum Part {
     Task,
     /// How to hand both out by Group Policy.
     GroupPolicy,
+    /// The script for Linux hosts, for any `sh`: what `--ssh` runs, and what a key with `command=` names.
+    Ssh,
 }
 
 #[derive(Debug, Args)]
@@ -127,18 +135,20 @@ fn collector(args: &Collector, out: &mut Out<'_>) -> Result<Exit, Stop> {
     if args.json {
         let all = serde_json::json!({
             "script": SCRIPT, "task": TASK_XML, "group_policy": GROUP_POLICY, "sha256": sha256,
+            "ssh": remote::SCRIPT, "ssh_sha256": remote::script_sha256(),
         });
         serde_json::to_writer_pretty(&mut *out.data, &all).map_err(std::io::Error::from)?;
         writeln!(out.data)?;
         return Ok(Exit::Nothing);
     }
-    let text = match args.part {
-        Part::Script => SCRIPT,
-        Part::Task => TASK_XML,
-        Part::GroupPolicy => GROUP_POLICY,
+    let (text, sha256) = match args.part {
+        Part::Script => (SCRIPT, Some(sha256)),
+        Part::Task => (TASK_XML, None),
+        Part::GroupPolicy => (GROUP_POLICY, None),
+        Part::Ssh => (remote::SCRIPT, Some(remote::script_sha256())),
     };
     write!(out.data, "{text}")?;
-    if args.part == Part::Script {
+    if let Some(sha256) = sha256 {
         writeln!(out.talk, "SHA-256 of the script: {sha256}")?;
     }
     Ok(Exit::Nothing)

@@ -1,37 +1,45 @@
-//! Rows of this host alone: what is installed and is not what runs. A list of packages calls both patched.
+//! Rows of what is installed and is not what runs: of this host, and of those that told it in a bundle. A list of
+//! packages calls both patched.
 
 use std::collections::BTreeMap;
-
-use vercmp::Kind;
 
 use super::{Rows, row::Line};
 use crate::{
     HostFiles,
-    running::{Boot, Build, How, Installed, Reboot, Roots, Running, Stale, running},
+    remote::{RemoteHost, installed},
+    running::{Boot, Build, How, Reboot, Roots, Running, Stale, running},
 };
 
 /// Most processes that one row names.
 const MAX_NAMED: usize = 10;
 
-pub(super) fn rows(host: &HostFiles, rows: &mut Rows) {
-    let packages = host.dpkg.iter().flat_map(|dpkg| &dpkg.entries);
-    let installed: Vec<Installed> = packages
-        .map(|package| Installed {
-            kind: Kind::Deb,
-            name: package.name.to_string(),
-            version: package.version.to_string(),
-            arch: package.arch.to_string(),
-        })
-        .collect();
-    let found = match running(&Roots::default(), &installed) {
-        Ok(found) => found,
-        Err(why) => return rows.put(Line::unknown(&host.name, "running", &why.to_string())),
-    };
-    kernel(&host.name, &found, rows);
-    for (file, stale) in by_file(&found) {
-        rows.put(of_file(&host.name, &file, &stale));
+/// Of this host.
+pub(super) fn here(host: &HostFiles, rows: &mut Rows) {
+    let installed = installed(host.dpkg.as_ref(), host.packages.as_ref());
+    match running(&Roots::default(), &installed) {
+        Ok(found) => put(&host.name, &found, "", rows),
+        Err(why) => rows.put(Line::unknown(&host.name, "running", &why.to_string())),
     }
-    unseen(&host.name, &found, rows);
+}
+
+/// Of a host that told it in a bundle.
+pub(super) fn told(host: &HostFiles, remote: &RemoteHost, rows: &mut Rows) {
+    let also = if remote.needs_restarting {
+        "; needs-restarting is there and was not asked"
+    } else {
+        ""
+    };
+    let limits = format!("; what was overwritten in place is not seen from outside{also}");
+    put(&host.name, &remote.running, &limits, rows);
+}
+
+/// `limits` is what this way of looking cannot see.
+fn put(host: &str, found: &Running, limits: &str, rows: &mut Rows) {
+    kernel(host, found, rows);
+    for (file, stale) in by_file(found) {
+        rows.put(of_file(host, &file, &stale));
+    }
+    unseen(host, found, limits, rows);
 }
 
 fn kernel(host: &str, found: &Running, rows: &mut Rows) {
@@ -130,10 +138,14 @@ fn of_file(host: &str, file: &str, all: &[&Stale]) -> Line {
 }
 
 /// What could not be looked at is told once.
-fn unseen(host: &str, found: &Running, rows: &mut Rows) {
+fn unseen(host: &str, found: &Running, limits: &str, rows: &mut Rows) {
     let looked = &found.looked;
     if found.unseen.is_empty() && !looked.others_hidden && looked.beyond_limit == 0 {
-        let evidence = format!("{} processes, {} files", looked.processes, looked.files);
+        let files = match looked.files {
+            0 => String::new(),
+            files => format!(", {files} files"),
+        };
+        let evidence = format!("{} processes{files}{limits}", looked.processes);
         if found.stale.is_empty() {
             rows.put(Line {
                 evidence,

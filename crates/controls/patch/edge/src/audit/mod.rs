@@ -50,8 +50,8 @@ impl Rows {
 pub fn audit(host: &HostFiles, bench: &Bench, here: bool) -> Rows {
     let mut rows = Rows::default();
     if host.is_empty() {
-        let why = "nothing of this host could be read";
-        rows.put(Line::unknown(&host.name, "inventory", why));
+        rows.put(Line::unknown(&host.name, "inventory", host.why_nothing()));
+        came(host, &mut rows);
         return rows;
     }
     if let Some(windows) = &host.windows {
@@ -64,13 +64,27 @@ pub fn audit(host: &HostFiles, bench: &Bench, here: bool) -> Rows {
     }
     linux::rows(host, bench, &mut rows);
     baseline::rows(host, bench, &mut rows);
-    if here {
-        live::rows(host, &mut rows);
+    match &host.remote {
+        Some(remote) => live::told(host, remote, &mut rows),
+        None if here => live::here(host, &mut rows),
+        None => {}
     }
     for line in &mut rows.lines {
         bench.mark(line);
     }
+    came(host, &mut rows);
     rows
+}
+
+/// How what is known of a host came here is a part of the evidence of each of its rows.
+fn came(host: &HostFiles, rows: &mut Rows) {
+    let Some(came) = &host.came else { return };
+    for line in &mut rows.lines {
+        line.evidence = match line.evidence.as_str() {
+            "" | "none" => came.clone(),
+            evidence => format!("{evidence}, {came}"),
+        };
+    }
 }
 
 /// Debian's own indexes.

@@ -67,8 +67,8 @@ impl Known {
     }
 
     /// The last word on the host, where it changed.
-    pub(super) fn close(&mut self, host: &Host, trouble: Option<String>) -> Option<Sensed> {
-        let trouble = trouble.as_deref().map(Text::new);
+    pub(super) fn close(&mut self, host: &Host, trouble: Option<&str>) -> Option<Sensed> {
+        let trouble = trouble.map(Text::new);
         let inventory = Inventory {
             dated: self.dated,
             trouble: trouble.or_else(|| self.inventory.trouble.clone()),

@@ -316,7 +316,7 @@ impl Auditor {
             .dated
             .and_then(|dated| stale(dated, origin.every, now));
         let silent = self.silent.get(name).cloned();
-        said.extend(known.close(&of, silent.or(stale)));
+        said.extend(known.close(&of, silent.or(stale).as_deref()));
         if said.is_empty() {
             return ControlFlow::Continue(());
         }
@@ -367,7 +367,7 @@ impl Auditor {
                 from: Text::new(from),
                 ..Inventory::default()
             };
-            said.extend(known.close(&of, Some(why.clone())));
+            said.extend(known.close(&of, Some(why)));
         }
         let gone: Vec<String> = self
             .hosts

@@ -49,18 +49,13 @@ pub(super) fn prove(bench: &Bench, nonce: &Nonce, now: Time) -> Result<Vec<Sense
         fact,
     };
     let mut said = vec![says(&of, Fact::Planted(planting))];
-    let invented;
-    let (bench, sample) = match &bench.feeds.sample {
-        Some(sample) => (bench, sample),
-        None => {
-            invented = invent(now)?;
-            let sample = invented.feeds.sample.as_ref();
-            (
-                &invented,
-                sample.ok_or_else(|| blind(&"the invented advisory says nothing"))?,
-            )
-        }
+    let invented = match &bench.feeds.sample {
+        Some(_) => None,
+        None => Some(invent(now)?),
     };
+    let bench = invented.as_ref().unwrap_or(bench); // or: because the real feeds have a patch to miss
+    let sample = bench.feeds.sample.as_ref();
+    let sample = sample.ok_or_else(|| blind(&"the invented advisory says nothing"))?;
     let folder = std::env::temp_dir().join(&name);
     fs::create_dir(&folder).map_err(|error| blind(&error))?; // fails if somebody was there first
     let written = write(&folder, sample);

@@ -30,7 +30,7 @@ const MAX_MEMORY_BYTES: u64 = 1024 * 1024;
 const MAX_ATTEMPTS: usize = 3;
 
 /// Ticks of `/proc/PID/stat` in a second: the same for user space on every machine that we know.
-const TICKS_PER_SEC: u64 = 100;
+pub(crate) const TICKS_PER_SEC: u64 = 100;
 
 /// Major and minor number of a device, and a file on it.
 type Inode = ((u32, u32), u64);

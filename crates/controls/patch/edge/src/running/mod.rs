@@ -30,6 +30,7 @@ use std::{
 };
 
 pub use kernel::{Boot, Installed, judge_kernel};
+pub(crate) use look::TICKS_PER_SEC;
 pub use look::{MAX_MAPS_BYTES, MAX_PROCESSES};
 
 /// Where the kernel shows itself: other folders in tests.
