@@ -57,6 +57,9 @@ pub struct Origin {
     /// For inventories: hosts that are asked over SSH, `user@host` or a name of `ssh_config`.
     #[serde(default)]
     pub ssh: Vec<String>,
+    /// In place of the own `ssh_config` of whoever runs the hub.
+    #[serde(default)]
+    pub ssh_config: Option<PathBuf>,
     /// How often something new is due. What is older than twice that is stale.
     #[serde(default = "a_day")]
     pub every: Span,

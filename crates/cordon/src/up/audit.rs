@@ -18,6 +18,7 @@ use cordon_patch_edge::auditor::Auditor;
 use cordon_watch::Watch;
 
 use super::{
+    fetch::{Fetching, asked},
     frames::Word,
     hub::{Input, Places},
 };
@@ -62,12 +63,14 @@ impl Auditing {
         let known: Vec<String> = shards.into_iter().filter_map(audited).collect();
         let (stop, stopped) = channel();
         let run = move || {
-            let auditor = Auditor::new(places.me.clone(), known);
+            let fetched = places.fetched.clone();
+            let auditor = Auditor::new(places.me.clone(), fetched, known);
             let me = places.me.clone();
             Loop {
                 places,
                 me,
                 auditor,
+                fetching: Fetching::default(),
                 text: None,
                 words,
                 pulsed: None,
@@ -91,6 +94,7 @@ struct Loop {
     places: Places,
     me: Host,
     auditor: Auditor,
+    fetching: Fetching,
     text: Option<String>,
     words: SyncSender<Input>,
     pulsed: Option<Instant>,
@@ -126,6 +130,10 @@ impl Loop {
         if self.auditor.is_idle() {
             return ControlFlow::Continue(());
         }
+        let origins = &self.auditor.sources().inventories;
+        self.fetching.look(origins, &self.places.fetched);
+        self.auditor.asked = asked(origins);
+        self.auditor.silent = self.fetching.silent();
         let now = clock::now();
         let words = self.words.clone();
         let mut say = |sensed| send(&words, sensed);

@@ -91,6 +91,8 @@ pub struct Places {
     pub root: PathBuf,
     /// A policy that a person named.
     pub policy: Option<PathBuf>,
+    /// Where what hosts say over SSH is laid.
+    pub fetched: PathBuf,
 }
 
 /// The hub of this host.
@@ -365,7 +367,9 @@ impl Hub {
 
     /// Policy and feeds, where they changed. A bad one is refused, and what was in force stays.
     fn content(&mut self) {
-        let Places { me, root, policy } = self.places.clone();
+        let Places {
+            me, root, policy, ..
+        } = self.places.clone();
         let text = read_policy(policy.as_deref(), &root).map(|(text, _)| text);
         let text = text.map_err(|fault| fault.what);
         if text != self.policy_text {

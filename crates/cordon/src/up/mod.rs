@@ -4,6 +4,7 @@
 //! only looks; the hub (judging, store, console) runs as an unprivileged user and hears it over a pipe.
 
 mod audit;
+mod fetch;
 pub mod frames;
 mod gather;
 mod held;
@@ -53,6 +54,9 @@ const USERS: [&str; 2] = ["cordon", "nobody"];
 
 /// The folder of what was received and is not judged yet, below the data.
 const SPOOL: &str = "spool";
+
+/// The folder of what hosts said over SSH, below the data.
+const FETCHED: &str = "inventories";
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -261,7 +265,13 @@ fn start_hub(options: &Options) -> Result<(Hub, Console, Listening), Fault> {
         me, root, policy, ..
     } = options.clone();
     let board = Board::new();
-    let hub = Hub::new(Places { me, root, policy }, Arc::new(store), board.clone())?;
+    let places = Places {
+        me,
+        root,
+        policy,
+        fetched: options.data.join(FETCHED),
+    };
+    let hub = Hub::new(places, Arc::new(store), board.clone())?;
     let (console, listening) =
         Console::start(options.listen, board).map_err(|error| match error {
             ConsoleError::NotLoopback { .. } => Fault::new(&fault::NOT_LOOPBACK, error),

@@ -1,8 +1,12 @@
 //! `cordon up` over a folder of inventories, a sheet and a list: from what people drop to what the page says.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
-use crate::up::{Up, ordinary_owns, system};
+use crate::{
+    ssh::bundle,
+    sshd::Lab,
+    up::{Up, ordinary_owns, system},
+};
 
 /// A host of 2004 as its own tools say, with one file of the bulletin.
 fn drop_bundle(root: &Path, name: &str, lsasrv: &str) {
@@ -64,6 +68,57 @@ fn what_people_drop_is_on_the_page_and_what_is_mended_goes() {
     fs::write(root.join("ad.csv"), "Name\nws1\nws9\n").unwrap();
     let up = Up::start(&root);
     up.until(|page| page.contains("that answered (2 of 2 hosts inventoried)"));
+    drop(up);
+    fs::remove_dir_all(root).unwrap();
+}
+
+/// Gives a file to whoever the hub will be, and to nobody else: ssh takes no other key.
+fn own(path: &Path) {
+    let user = if fs::read_to_string("/proc/self/status")
+        .unwrap()
+        .contains("Uid:\t0\t")
+    {
+        "65534"
+    } else {
+        return;
+    };
+    let owned = Command::new("chown").arg(user).arg(path).status().unwrap();
+    let closed = Command::new("chmod").arg("600").arg(path).status().unwrap();
+    assert!(owned.success() && closed.success());
+}
+
+#[test]
+fn hosts_are_asked_over_ssh_and_who_does_not_answer_is_told() {
+    let Some(mut lab) = Lab::new("up-ssh") else {
+        return;
+    };
+    let prints = lab.prints("one.bundle", bundle("one").as_bytes());
+    lab.host("one", &prints, true);
+    lab.host("strange", "", false); // its key is not known
+    let root = system("up-ssh");
+    let (from, to) = (lab.dir.display().to_string(), root.display().to_string());
+    for name in ["user", "known_hosts"] {
+        fs::copy(lab.dir.join(name), root.join(name)).unwrap();
+    }
+    fs::write(root.join("ssh_config"), lab.config.replace(&from, &to)).unwrap();
+    fs::write(
+        root.join("etc/cordon/policy.toml"),
+        format!(
+            "[[patch.inventory]]\nname = \"servers\"\nssh = [\"one\", \"strange\"]\nssh_config = \"{to}/ssh_config\"\n\
+             [[patch.requirement]]\nid = \"web-2\"\npackage = \"web\"\nat_least = \"2\"\nhosts = \"one\"\n"
+        ),
+    )
+    .unwrap();
+    ordinary_owns(&root);
+    own(&root.join("user"));
+    own(&root.join("known_hosts"));
+    own(&root.join("ssh_config"));
+    let up = Up::start(&root);
+    let page = up.until(|page| {
+        page.contains("web-2 is not installed") && page.contains("strange is not audited")
+    });
+    assert!(page.contains("host key"), "{page}");
+    up.until(|page| page.contains("of the 50 % that answered (1 of 2 hosts inventoried)"));
     drop(up);
     fs::remove_dir_all(root).unwrap();
 }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::{Ran, cordon, folder, sshd::Lab};
 
 /// A bundle of a Debian host, made by the script's own rules.
-fn bundle(name: &str) -> String {
+pub(crate) fn bundle(name: &str) -> String {
     let part = |name: &str, lines: &[&str]| {
         let body = lines
             .iter()

@@ -51,13 +51,17 @@ pub struct Auditor {
     places: BTreeMap<PathBuf, Place>,
     hosts: BTreeMap<String, Known>,
     feed_age: Span,
-    /// Why hosts that are asked over the network did not answer.
+    /// Where what hosts say over SSH is laid, a folder an inventory.
+    fetched: PathBuf,
+    /// Hosts that are asked over SSH, and which inventory names them.
+    pub asked: BTreeMap<String, String>,
+    /// Why hosts that are asked over SSH did not answer when they were last asked.
     pub silent: BTreeMap<String, String>,
 }
 
 impl Auditor {
     /// One that has seen nothing; `known` are the hosts that the judge remembers from before.
-    pub fn new(me: Host, known: impl IntoIterator<Item = String>) -> Self {
+    pub fn new(me: Host, fetched: PathBuf, known: impl IntoIterator<Item = String>) -> Self {
         let hosts = known.into_iter().map(|name| (name, Known::default()));
         Self {
             me,
@@ -69,6 +73,8 @@ impl Auditor {
             places: BTreeMap::new(),
             hosts: hosts.collect(),
             feed_age: Span::days(7),
+            fetched,
+            asked: BTreeMap::new(),
             silent: BTreeMap::new(),
         }
     }
@@ -248,7 +254,11 @@ impl Auditor {
         let mut due = Due::new();
         let mut said = Vec::new();
         for origin in &self.sources.inventories {
-            let Some(path) = &origin.path else { continue };
+            let fetched = self.fetched.join(origin.name.as_str());
+            let path = origin.path.as_ref().unwrap_or(&fetched); // or: because hosts that are asked have none
+            if origin.path.is_none() && !path.exists() {
+                continue; // nobody has answered yet, and each host is told as one that did not
+            }
             let found = listed(&[path.display().to_string()]);
             match found.problems.first() {
                 Some((_, at, why)) => {
@@ -315,8 +325,9 @@ impl Auditor {
         let stale = known
             .dated
             .and_then(|dated| stale(dated, origin.every, now));
-        let silent = self.silent.get(name).cloned();
-        said.extend(known.close(&of, silent.or(stale).as_deref()));
+        let last = self.silent.get(name).map(|why| format!("; {why}"));
+        let stale = stale.map(|why| why + last.as_deref().unwrap_or_default()); // default: because it answered, long ago
+        said.extend(known.close(&of, stale.as_deref()));
         if said.is_empty() {
             return ControlFlow::Continue(());
         }
@@ -350,12 +361,11 @@ impl Auditor {
                 Err(why) => said.push(self.blind(&origin.name, &why)),
             }
         }
-        for origin in &self.sources.inventories {
-            for host in &origin.ssh {
-                let why = self.silent.get(host).cloned();
-                let why = why.unwrap_or_else(|| "it was not asked yet".to_owned());
-                missed.insert(plain(host), (origin.name.to_string(), why));
-            }
+        for (host, origin) in &self.asked {
+            let why = self.silent.get(host).or_else(|| self.silent.get("*"));
+            let why = why.cloned();
+            let why = why.unwrap_or_else(|| "it has not answered yet".to_owned());
+            missed.insert(plain(host), (origin.clone(), why));
         }
         missed.retain(|host, _| !here.contains(host));
         for (name, (from, why)) in &missed {

@@ -67,7 +67,7 @@ impl Office {
             dir.display()
         )
         .replace("DIR", &dir.display().to_string());
-        let mut auditor = Auditor::new("hub".into(), []);
+        let mut auditor = Auditor::new("hub".into(), dir.join("fetched"), []);
         auditor.obey(&Policy::new(&text, 1), Span::days(7));
         Self { dir, auditor }
     }
