@@ -40,6 +40,9 @@ pub struct Audited {
     /// What counts as evidence of it.
     #[serde(default)]
     pub needs: Needs,
+    /// There are sheets, and no row of them asks for it: what was missed in 2004.
+    #[serde(default)]
+    pub unasked: bool,
 }
 
 /// Who asks for a requirement.

@@ -302,22 +302,40 @@ fn with_why(rule: &Rule, host: &Host, why: Option<String>) -> Verdict {
     }
 }
 
+/// What makes one update more urgent than its neighbours.
+fn notes(row: &Audited) -> &'static str {
+    let critical = row.severity == Some(Severity::Critical);
+    match (row.exploited, critical, row.unasked) {
+        (true, _, true) => " (exploited, and in no row of your sheets)",
+        (true, _, false) => " (exploited)",
+        (false, true, true) => " (critical, and in no row of your sheets)",
+        (false, true, false) => " (critical)",
+        (false, false, _) => "",
+    }
+}
+
 fn grouped(rule: &Rule, host: &Host, thing: &str, rows: &[&Audited]) -> Verdict {
     let key = key_of(rule, host);
     if rows.is_empty() {
         return Verdict::Clear(key);
     }
     let listed = rows.iter().map(|row| {
-        let exploited = if row.exploited { " (exploited)" } else { "" };
+        let note = notes(row);
         match (row.installed.as_str(), row.fixed.as_str()) {
-            ("", _) => format!("{}{exploited}", row.package),
-            (installed, "") => format!("{} {installed}{exploited}", row.package),
-            (installed, fixed) => format!("{} {installed} < {fixed}{exploited}", row.package),
+            ("", _) => format!("{}{note}", row.package),
+            (installed, "") => format!("{} {installed}{note}", row.package),
+            (installed, fixed) => format!("{} {installed} < {fixed}{note}", row.package),
         }
     });
     let mut finding = listing(rule, key, thing, listed).with("host", host.as_str());
+    let urgent = |row: &&Audited| row.exploited || row.severity == Some(Severity::Critical);
     if rows.iter().any(|row| row.exploited) {
         finding.severity = Severity::Critical;
+    }
+    // The seed's own case: critical, on a host, and on nobody's list.
+    let missed = rows.iter().filter(|row| row.unasked && urgent(row)).count();
+    if missed > 0 {
+        finding = finding.with("in_no_sheet", missed);
     }
     Verdict::Find(finding)
 }
@@ -349,6 +367,7 @@ pub fn row_of(asked: &Requirement, judged: &Judged) -> Option<Audited> {
         due: asked.due,
         exploited: false,
         needs: asked.needs,
+        unasked: false,
     })
 }
 

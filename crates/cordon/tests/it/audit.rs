@@ -154,6 +154,34 @@ fn what_is_missing_and_not_in_the_sheet_is_told_as_such() {
     );
 }
 
+/// What 2004 lacked: critical for a system that is owned, missing there, and on nobody's list.
+#[test]
+fn what_is_critical_and_on_nobodys_list_is_told_by_name() {
+    let Ok(corpus) = corpus("patches/windows") else {
+        return;
+    };
+    let dir = folder("audit-unlisted");
+    let host = "10_1803_x64_enterprise_es-ar_20190307_systeminfo.txt";
+    let with = |kb: &str| {
+        let sheet = dir.join("sheet.csv");
+        fs::write(&sheet, format!("KB\n{kb}\n")).unwrap();
+        let ran = audit(&[
+            "--inventory".as_ref(),
+            &corpus.join("systeminfo").join(host),
+            "--baseline".as_ref(),
+            &sheet,
+            "--advisories".as_ref(),
+            &corpus.join("definitions/definitions_20190308_plus_custom.zip"),
+        ]);
+        let told = ran.err.lines().find(|line| line.contains("in no row"));
+        told.map(str::to_owned)
+    };
+    // Windows Update has it and Microsoft calls it critical.
+    let told = with("111111").unwrap();
+    assert!(told.ends_with("1 update: KB4485449 (1 host)"), "{told}");
+    assert_eq!(with("4485449"), None, "a row asks for it");
+}
+
 #[test]
 fn oval_on_the_frozen_host_gives_the_68_of_the_truth() {
     let Ok(dpkg) = corpus("patches/dpkg") else {

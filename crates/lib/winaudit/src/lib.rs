@@ -37,4 +37,4 @@ pub use judge::{
     judge,
 };
 pub use text::MAX_FILE_BYTES;
-pub use value::{Date, FileVersion, Kb, Stamp, ValueError};
+pub use value::{Date, FileVersion, Kb, Severity, Stamp, ValueError};

@@ -204,6 +204,36 @@ impl fmt::Display for Stamp {
     }
 }
 
+/// How bad Microsoft calls it, in Microsoft's own words.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+pub enum Severity {
+    /// Low.
+    Low,
+    /// Moderate.
+    Moderate,
+    /// Important.
+    Important,
+    /// Critical: a worm could spread by it without anybody's doing.
+    Critical,
+}
+
+impl Severity {
+    /// By its word; `None` for no word and for one that is not Microsoft's.
+    pub fn named(word: &[u8]) -> Option<Self> {
+        let words: [(&[u8], Self); 4] = [
+            (b"Critical", Self::Critical),
+            (b"Important", Self::Important),
+            (b"Moderate", Self::Moderate),
+            (b"Low", Self::Low),
+        ];
+        let word = word.trim_ascii();
+        let found = words
+            .iter()
+            .find(|(name, _)| word.eq_ignore_ascii_case(name));
+        found.map(|(_, severity)| *severity)
+    }
+}
+
 /// In which order a file writes day and month.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum DayOrder {

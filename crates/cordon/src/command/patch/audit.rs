@@ -71,6 +71,7 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     let read = all.iter().filter(|host| !host.is_empty());
     let answered: Vec<String> = read.map(|host| host.name.clone()).collect();
     expected.tell(&answered, &mut desk)?;
+    desk.tell_missed()?;
     let tally = desk.tally;
     let unjudged = std::mem::take(&mut desk.unjudged);
     for fault in &failed {

@@ -1,8 +1,8 @@
 //! Rows as they are printed, and the tally of all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use cordon_model::Exception;
+use cordon_model::{Exception, Severity, plural};
 use cordon_patch_edge::audit::Line;
 
 use super::Audit;
@@ -10,6 +10,9 @@ use crate::{
     command::{Out, Stop},
     page::inert,
 };
+
+/// Most updates that are named where no sheet asks for them; `in_baseline` of each row says it of all.
+const MAX_MISSED: usize = 40;
 
 /// How many of each.
 #[derive(Debug, Default, Clone, Copy)]
@@ -65,6 +68,8 @@ pub(super) struct Desk<'a, 'o> {
     pub(super) tally: Tally,
     /// Hosts of which it was not judged whether their release is still mended.
     pub(super) unjudged: Vec<String>,
+    /// What is exploited or critical, missing, and in no row of the sheets: on how many hosts.
+    missed: BTreeMap<String, usize>,
     /// Hosts on which something is proven, and those on which something is wrong.
     proven: BTreeSet<String>,
     wrong: BTreeSet<String>,
@@ -79,6 +84,7 @@ impl<'a, 'o> Desk<'a, 'o> {
             out,
             tally: Tally::default(),
             unjudged: Vec::new(),
+            missed: BTreeMap::new(),
             proven: BTreeSet::new(),
             wrong: BTreeSet::new(),
             unknown: BTreeSet::new(),
@@ -101,6 +107,25 @@ impl<'a, 'o> Desk<'a, 'o> {
         Ok(())
     }
 
+    /// The seed's own case: critical for what is owned, missing, and on nobody's list.
+    pub(super) fn tell_missed(&mut self) -> Result<(), Stop> {
+        if self.missed.is_empty() {
+            return Ok(());
+        }
+        let named = self.missed.iter().take(MAX_MISSED);
+        let mut named: Vec<String> = named
+            .map(|(package, hosts)| format!("{package} ({})", plural(*hosts, "host")))
+            .collect();
+        if self.missed.len() > MAX_MISSED {
+            named.push(format!("{} more", self.missed.len() - MAX_MISSED));
+        }
+        let what = plural(self.missed.len(), "update");
+        let named = named.join(", ");
+        self.say(&format!(
+            "critical or exploited, missing, and in no row of your sheets: {what}: {named}"
+        ))
+    }
+
     /// Prints a row, if it is to be seen, and counts it.
     pub(super) fn put(&mut self, mut line: Line) -> Result<(), Stop> {
         if matches!(
@@ -114,6 +139,10 @@ impl<'a, 'o> Desk<'a, 'o> {
             line.state = "excepted";
         }
         self.tally.count(line.state);
+        let urgent = line.exploited || line.severity == Some(Severity::Critical);
+        if urgent && line.state == "missing" && line.in_baseline == Some(false) {
+            *self.missed.entry(line.package.clone()).or_default() += 1;
+        }
         match line.state {
             // What rests on a feed that is too old is not green.
             "proven" if line.stale => drop(self.unknown.insert(line.host.clone())),

@@ -75,6 +75,7 @@ pub(crate) fn read(into: &mut FeedBuilder, text: &[u8]) -> Result<(), FeedError>
                     component: field(5),
                     impact: field(6),
                     supersedes: field(7),
+                    severity: field(8),
                 };
                 into.row(parsed.0, &raw)?;
             }

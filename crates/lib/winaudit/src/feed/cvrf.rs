@@ -4,7 +4,7 @@
 //! Read as a stream. A document type is refused, so no entity but XML's five can be named; depth and
 //! counts have limits.
 
-use crate::value::Parsed;
+use crate::value::{Parsed, Severity};
 use std::collections::BTreeMap;
 
 use quick_xml::Reader;
@@ -24,6 +24,7 @@ struct Vulnerability {
     component: String,
     fixes: Vec<Fix>,
     impact: String,
+    severity: String,
 }
 
 #[derive(Default)]
@@ -48,7 +49,8 @@ struct State {
     released: String,
     now: Vulnerability,
     note_is_tag: bool,
-    threat_is_impact: bool,
+    /// The type of the threat that is open.
+    threat: Option<String>,
     seen: bool,
 }
 
@@ -116,7 +118,7 @@ impl State {
             }),
             "Note" => self.note_is_tag = attribute("Type").is_some_and(|kind| kind == "Tag"),
             "Threat" => {
-                self.threat_is_impact = attribute("Type").is_some_and(|kind| kind == "Impact");
+                self.threat = attribute("Type");
             }
             _ => {}
         }
@@ -148,8 +150,19 @@ impl State {
             ("CVE", _) => self.now.cve = text,
             ("Title", _) if parent == "Vulnerability" => self.now.title = text,
             ("Note", _) if self.note_is_tag => self.now.component = text,
-            ("Description", None) if parent == "Threat" && self.threat_is_impact => {
+            ("Description", None)
+                if parent == "Threat" && self.threat.as_deref() == Some("Impact") =>
+            {
                 self.now.impact = text;
+            }
+            ("Description", None)
+                if parent == "Threat" && self.threat.as_deref() == Some("Severity") =>
+            {
+                // A document has one a product: the worst is meant, for what is listed is what lacks.
+                let named = |text: &str| Severity::named(text.as_bytes());
+                if named(&text) > named(&self.now.severity) {
+                    self.now.severity = text;
+                }
             }
             ("Description", Some(fix)) => fix.kb = text,
             ("SubType", Some(fix)) => fix.sub_type = text,
@@ -195,6 +208,7 @@ impl State {
                         component: now.component.as_bytes(),
                         impact: now.impact.as_bytes(),
                         supersedes: fix.supersedes.as_bytes(),
+                        severity: now.severity.as_bytes(),
                     },
                 )?;
                 let Ok(kb) = fix.kb.trim_start_matches("KB").parse() else {

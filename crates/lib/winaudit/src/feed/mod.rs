@@ -12,7 +12,7 @@ mod intern;
 use std::collections::BTreeMap;
 
 use crate::product::{App, System, target};
-use crate::value::{Date, FileVersion, Kb, Parsed};
+use crate::value::{Date, FileVersion, Kb, Parsed, Severity};
 use intern::{Id, Interner};
 
 /// Most rows of a feed; the newest public one has 608,740.
@@ -82,6 +82,7 @@ pub(crate) struct Row {
     pub(crate) component: Id,
     pub(crate) supersedes: Id,
     pub(crate) impact: Id,
+    pub(crate) severity: Option<Severity>,
 }
 
 /// What a CVRF document knows of a KB on a product and the CSV does not.
@@ -102,6 +103,7 @@ pub(crate) struct Raw<'a> {
     pub(crate) component: &'a [u8],
     pub(crate) impact: &'a [u8],
     pub(crate) supersedes: &'a [u8],
+    pub(crate) severity: &'a [u8],
 }
 
 /// Reads the files of a feed, then makes it one [`Feed`].
@@ -314,6 +316,7 @@ impl FeedBuilder {
             component: self.text(3, raw.component)?,
             supersedes: self.text(4, raw.supersedes)?,
             impact: self.text(5, raw.impact)?,
+            severity: Severity::named(raw.severity),
         };
         self.rows.push(row);
         Ok(())

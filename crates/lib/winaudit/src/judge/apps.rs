@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::feed::{Feed, Row, superseded};
 use crate::host::WindowsHost;
-use crate::value::{Date, Kb};
+use crate::value::{Date, Kb, Severity};
 
 use super::candidate::Line;
 use super::{Basis, Judgement, Reason, ReportRow, Subject};
@@ -44,6 +44,7 @@ struct Patch {
     cves: BTreeSet<u32>,
     title: u32,
     day: u32,
+    severity: Option<Severity>,
 }
 
 pub(crate) fn rows(host: &WindowsHost, feed: &Feed) -> Vec<ReportRow> {
@@ -120,6 +121,7 @@ fn take(all: &mut BTreeMap<u32, Patch>, feed: &Feed, row: &Row) {
     patch.cves.insert(row.cve);
     patch.title = row.product;
     patch.day = patch.day.max(row.date);
+    patch.severity = patch.severity.max(row.severity);
 }
 
 fn judge(host: &WindowsHost, feed: &Feed, all: &BTreeMap<u32, Patch>) -> Vec<ReportRow> {
@@ -134,6 +136,7 @@ fn judge(host: &WindowsHost, feed: &Feed, all: &BTreeMap<u32, Patch>) -> Vec<Rep
             published: Date::from_number(patch.day),
             cves: patch.cves.len(),
             restart: None,
+            severity: patch.severity,
             line: Line::Single,
             cve_ids: patch.cves.iter().copied().collect(),
         }

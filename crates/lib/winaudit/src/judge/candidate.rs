@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::feed::{Feed, Row, STACK, superseded};
 use crate::host::WindowsHost;
 use crate::product::{App, Generation, System, app_of_component};
-use crate::value::Date;
+use crate::value::{Date, Severity};
 
 /// A line of servicing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -73,6 +73,7 @@ pub(crate) struct Candidate {
     pub(crate) has_cve: bool,
     pub(crate) fixed_build: Option<[u32; 4]>,
     pub(crate) restart: Option<bool>,
+    pub(crate) severity: Option<Severity>,
     on: On,
 }
 
@@ -266,6 +267,7 @@ impl Candidate {
             has_cve: false,
             fixed_build: None,
             restart: None,
+            severity: None,
             on: On::default(),
         }
     }
@@ -274,6 +276,7 @@ impl Candidate {
         let edges = self.products.entry(row.product).or_default();
         edges.extend(superseded(feed.text(row.supersedes)).filter(|&kb| kb != row.kb));
         self.cves.insert((row.product, row.cve));
+        self.severity = self.severity.max(row.severity);
         self.components.insert(row.component);
         self.nets.extend(nets);
         let cve = feed.text(row.cve);

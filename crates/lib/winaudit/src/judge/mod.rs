@@ -28,7 +28,7 @@ use serde::Serialize;
 use crate::feed::{Feed, Span};
 use crate::host::WindowsHost;
 use crate::product::system_of;
-use crate::value::{Date, Kb};
+use crate::value::{Date, Kb, Severity};
 
 pub use plan::Install;
 
@@ -126,6 +126,8 @@ pub struct ReportRow {
     pub cves: usize,
     /// Whether it restarts the host; `None` when the feed does not say.
     pub restart: Option<bool>,
+    /// The worst that Microsoft calls any of its fixes here; `None` when the feed does not say.
+    pub severity: Option<Severity>,
     pub(crate) line: candidate::Line,
     pub(crate) cve_ids: Vec<u32>,
 }
@@ -235,9 +237,15 @@ impl ReportRow {
             published: None,
             cves: 0,
             restart: None,
+            severity: None,
             line: candidate::Line::Single,
             cve_ids: Vec::new(),
         }
+    }
+
+    /// The vulnerabilities that it fixes on this host, by the feed that made the row.
+    pub fn cve_names<'f>(&self, feed: &'f Feed) -> impl Iterator<Item = &'f str> {
+        self.cve_ids.iter().map(|id| feed.text(*id))
     }
 
     /// The update, if it is one.

@@ -469,6 +469,7 @@ impl<'a> Judge<'a> {
             published: Some(one.low),
             cves: one.fixes(),
             restart: one.restart,
+            severity: one.severity,
             line: one.line,
             cve_ids: one.cves.iter().map(|&(_, cve)| cve).collect(),
         }

@@ -70,8 +70,11 @@ impl Bench {
 
     /// What holds for every row, whoever made it.
     pub(super) fn mark(&self, line: &mut Line) {
+        if line.in_baseline.is_none() && !self.sheets.is_empty() && line.feed.is_some() {
+            line.in_baseline = Some(self.sheets.ask_for_package(&line.package));
+        }
         if let Some(kev) = &self.feeds.kev {
-            line.exploited = line.cves.iter().any(|cve| kev.known.contains_key(cve));
+            line.exploited |= line.cves.iter().any(|cve| kev.known.contains_key(cve));
         }
     }
 

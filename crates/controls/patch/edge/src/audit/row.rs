@@ -68,8 +68,8 @@ pub struct Line {
     /// What each witness says; none where the state tells all there is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ladder: Option<Ladder>,
-    /// How bad it is when it is not there.
-    #[serde(skip)]
+    /// How bad it is when it is not there, where somebody says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
     /// The least that proves it.
     #[serde(skip)]
@@ -200,6 +200,7 @@ impl Line {
                 .and_then(|day| format!("{day}T23:59:59Z").parse().ok()), // ok: because a sheet may say `soon`
             exploited: self.exploited,
             needs: self.needs,
+            unasked: self.in_baseline == Some(false),
         }
     }
 

@@ -87,6 +87,12 @@ impl Sheets {
         (!self.is_empty()).then(|| self.asked().any(|(_, asked)| asked.kbs.contains(&kb)))
     }
 
+    /// Whether a row asks for this package.
+    pub(super) fn ask_for_package(&self, package: &str) -> bool {
+        self.asked()
+            .any(|(_, asked)| asked.package.as_deref() == Some(package))
+    }
+
     /// The sheets by name.
     pub fn names(&self) -> Vec<String> {
         let name = |path: &PathBuf| {

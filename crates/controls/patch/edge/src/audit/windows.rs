@@ -4,7 +4,7 @@ use winaudit::{
     Basis, Bulletin, Judgement, Reason, ReportRow, Subject, WindowsHost, judge, judge_bulletin,
 };
 
-use cordon_model::{Ladder, Needs, Rung, Text};
+use cordon_model::{Ladder, Needs, Rung, Severity, Text};
 use cordon_patch::{Demand, Judged, Requirement, Scope, What};
 
 use super::{
@@ -26,6 +26,9 @@ pub(super) fn rows(name: &str, host: &WindowsHost, bench: &Bench, rows: &mut Row
             let mut line = of_row(name, row);
             line.feed.clone_from(&evaluated);
             line.stale = stale;
+            if let Some(kev) = &bench.feeds.kev {
+                line.exploited = row.cve_names(feed).any(|cve| kev.known.contains_key(cve));
+            }
             line.in_baseline = row.kb().and_then(|kb| bench.sheets.asks_for(kb.number()));
             rows.put(line);
         }
@@ -106,6 +109,12 @@ pub(super) fn of_row(name: &str, row: &ReportRow) -> Line {
         evidence: row.evidence.clone(),
         title: Some(row.title.clone()),
         fixes: Some(row.cves),
+        severity: row.severity.map(|severity| match severity {
+            winaudit::Severity::Low => Severity::Low,
+            winaudit::Severity::Moderate => Severity::Medium,
+            winaudit::Severity::Important => Severity::High,
+            winaudit::Severity::Critical => Severity::Critical,
+        }),
         requisite: true,
         ladder,
         needs: Needs::Listed,
