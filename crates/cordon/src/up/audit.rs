@@ -32,6 +32,12 @@ use crate::{
 /// Between two looks at what may have changed: names, sizes and times of files.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// A look that takes long is not repeated before so many times its length: ten thousand hosts are many files.
+const REST: u32 = 50;
+
+/// Longest time between two looks.
+const MAX_REST: Duration = Duration::from_mins(2);
+
 /// Between two plantings of the invented host.
 const PROVE: Duration = Duration::from_mins(5);
 
@@ -105,7 +111,7 @@ impl Loop {
     fn run(mut self, stopped: &Receiver<()>) {
         let mut wait = Duration::ZERO;
         while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-            wait = LOOK;
+            let began = Instant::now();
             // A file that nobody foresaw must not end the audit of all the others in silence.
             let looked = catch_unwind(AssertUnwindSafe(|| self.look()));
             let flow = looked.unwrap_or_else(|_| {
@@ -122,6 +128,7 @@ impl Loop {
             if flow.is_break() {
                 return; // because nobody listens any more
             }
+            wait = LOOK.max(began.elapsed().saturating_mul(REST).min(MAX_REST));
         }
     }
 

@@ -223,7 +223,13 @@ fn the_administrators_own_columns_are_remembered_by_the_policy() {
 
 #[test]
 fn the_invented_host_is_red_and_leaves_nothing_behind() {
-    let mut office = Office::new("probe", "");
+    let sheet = "[[patch.baseline]]\nname = \"sheet\"\npath = \"DIR/soll.csv\"\n";
+    let mut office = Office::new("probe", sheet);
+    fs::write(
+        office.dir.join("soll.csv"),
+        "Package;Version\nopenssl;1:3.5\nnano;5\n",
+    )
+    .unwrap();
     office.cycle(DAY);
     let mut said = Vec::new();
     let nonce = "n77".parse().unwrap();
