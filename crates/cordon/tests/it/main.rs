@@ -32,6 +32,7 @@ mod scenarios;
 mod spec;
 mod tidy;
 mod up;
+mod upgrade;
 mod walks;
 
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 //! What no feed covers is *unknown* with its reason, never fine; a host that cannot be read is a result and
 //! stops no other.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cordon_model::{Exception, Host, Package, PackageStatus, Policy, plural};
 use cordon_patch::{Feed, Have, Installed, Patch, Requisite, RowState};
@@ -28,7 +28,7 @@ use crate::{
 
 pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     let all = if args.inventory.is_empty() {
-        vec![this_host(&crate::check::this_host()?)]
+        vec![this_host(args, &crate::check::this_host()?)]
     } else {
         hosts(&args.inventory)
     };
@@ -61,7 +61,7 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
         judged += 1;
         one(host, &bench, &mut desk)?;
         if args.inventory.is_empty() {
-            live::rows(host, &mut desk)?;
+            live::rows(host, args, &mut desk)?;
         }
     }
     let read = all.iter().filter(|host| !host.is_empty());
@@ -175,18 +175,17 @@ fn by_indexes(
 }
 
 /// What is on this host.
-fn this_host(me: &Host) -> HostFiles {
+fn this_host(args: &Audit, me: &Host) -> HostFiles {
+    let status = args.at(STATUS);
     let mut host = HostFiles {
         name: me.to_string(),
         ..HostFiles::default()
     };
-    match inventory(Path::new(STATUS)) {
+    match inventory(&status) {
         Ok(listing) => host.dpkg = Some(listing),
-        Err(why) => host
-            .failed
-            .push((PathBuf::from(STATUS), why.why.to_string())),
+        Err(why) => host.failed.push((status, why.why.to_string())),
     }
-    if let Ok(bytes) = std::fs::read("/etc/os-release") {
+    if let Ok(bytes) = std::fs::read(args.at("/etc/os-release")) {
         host.os = pkgdb::Os::read(&bytes).ok(); // ok: because then the host does not say what it runs, which is told
     }
     host
@@ -199,7 +198,7 @@ fn compile(args: &Audit, feeds: &Feeds, any_dpkg: bool) -> Result<(Patch, Vec<Ex
         None => String::new(),
     };
     let mut policy = Policy::new(&text, 1);
-    let apt = vec![PathBuf::from(LISTS)];
+    let apt = vec![args.at(LISTS)];
     let paths = if args.advisories.is_empty() && any_dpkg {
         &apt
     } else {

@@ -8,13 +8,21 @@ use cordon_patch_edge::{
 };
 use vercmp::Kind;
 
-use super::line::{Desk, Line};
+use super::{
+    Audit,
+    line::{Desk, Line},
+};
 use crate::command::Stop;
 
 /// Most processes that one row names.
 const MAX_NAMED: usize = 10;
 
-pub(super) fn rows(host: &HostFiles, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
+pub(super) fn rows(host: &HostFiles, args: &Audit, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
+    let roots = Roots {
+        proc: args.at("/proc"),
+        sys: args.at("/sys"),
+        run: args.at("/run"),
+    };
     let packages = host.dpkg.iter().flat_map(|dpkg| &dpkg.entries);
     let installed: Vec<Installed> = packages
         .map(|package| Installed {
@@ -24,7 +32,7 @@ pub(super) fn rows(host: &HostFiles, desk: &mut Desk<'_, '_>) -> Result<(), Stop
             arch: package.arch.to_string(),
         })
         .collect();
-    let found = match running(&Roots::default(), &installed) {
+    let found = match running(&roots, &installed) {
         Ok(found) => found,
         Err(why) => return desk.put(Line::unknown(&host.name, "running", &why.to_string())),
     };

@@ -72,6 +72,11 @@ pub(crate) struct Audit {
     /// inventories is told, and the share that is well has its denominator.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     expect: Vec<PathBuf>,
+    /// This host's own files, processes and kernel below a folder: a container that sees its host, or a mounted disk.
+    ///
+    /// Read there: var/lib/dpkg, etc/os-release, var/lib/apt/lists, proc, sys, run.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "inventory")]
+    root: Option<PathBuf>,
     /// A policy whose [[patch.requirement]] rows are judged too.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -114,6 +119,16 @@ pub(crate) struct Vercmp {
     /// One JSON document.
     #[arg(long)]
     json: bool,
+}
+
+impl Audit {
+    /// Where a file of this host is that is called `path` there.
+    fn at(&self, path: &str) -> PathBuf {
+        match &self.root {
+            Some(root) => root.join(path.trim_start_matches('/')),
+            None => path.into(),
+        }
+    }
 }
 
 pub(crate) fn run(command: Command, out: &mut Out<'_>) -> Result<Exit, Stop> {
