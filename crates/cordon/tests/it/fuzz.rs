@@ -17,7 +17,7 @@ use cordon_logs_edge::{
     syslog, unescape,
 };
 use cordon_model::{Level, Policy, SourceName, Time};
-use cordon_patch_edge::running::{elf, maps};
+use cordon_patch_edge::running::{elf, loader, maps};
 
 use crate::root;
 
@@ -200,6 +200,13 @@ const TARGETS: &[(&str, Target)] = &[
             let words = image.words(bytes).unwrap_or_default();
             assert!(words.len() <= 2 * elf::MAX_WORDS + 64);
         }
+    }),
+    ("loader_list", |bytes| {
+        let (vector, memory) = bytes.split_at(bytes.len().min(64));
+        let links = loader::listed(vector, memory);
+        assert!(links.len() <= loader::MAX_LINKS);
+        let fits = |link: &loader::Link| link.name.len() <= loader::MAX_NAME_BYTES + 256;
+        assert!(links.iter().all(fits));
     }),
     ("message", |content| {
         for kind in [Kind::Datagram, Kind::Stream, Kind::Beats, Kind::Json] {

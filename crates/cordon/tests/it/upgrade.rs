@@ -37,7 +37,7 @@ struct Root(PathBuf);
 
 impl Root {
     fn new(test: &str) -> Self {
-        let root = folder(test).join("root");
+        let root = folder(test).canonicalize().unwrap().join("root");
         for below in [
             "var/lib/dpkg/info",
             "var/lib/dpkg/updates",
@@ -82,9 +82,9 @@ impl Root {
             symlink(Path::new(library).file_name().unwrap(), link).unwrap();
         }
         let deb = built.with_extension("deb");
-        let mut build = Command::new("dpkg-deb");
+        let mut packer = Command::new("dpkg-deb");
         done(
-            build
+            packer
                 .args(["--root-owner-group", "--build"])
                 .arg(&built)
                 .arg(&deb),
@@ -190,10 +190,7 @@ impl Cat {
         let mut rows = self.rows(root);
         assert_eq!(rows.len(), 1, "{rows:?}");
         let row = rows.remove(0);
-        let path = root
-            .at(file)
-            .canonicalize()
-            .unwrap_or_else(|_| root.at(file));
+        let path = root.at(file);
         assert_eq!(row["package"], path.display().to_string(), "{row}");
         assert_eq!(row["state"], "missing", "{row}");
         let why = row["reason"].as_str().unwrap();
@@ -206,7 +203,7 @@ impl Cat {
 
     /// Ends it and starts another: what an administrator does.
     #[track_caller]
-    fn is_cleared_by_a_restart(self, root: &Root) {
+    fn restarted_is_clear(self, root: &Root) {
         drop(self);
         let again = Self::of(root);
         assert_eq!(again.rows(root), Vec::<Value>::new());
@@ -240,7 +237,7 @@ fn a_library_that_dpkg_upgraded_runs_on_until_its_process_is_restarted() {
     listed(&root, "proven"); // and yet:
     let row = cat.runs_an_old(&root, LIBRARY, "was replaced");
     assert_eq!(row["fixed"], format!("{:040x}", 2), "the build on disk");
-    cat.is_cleared_by_a_restart(&root);
+    cat.restarted_is_clear(&root);
 }
 
 /// Most libraries of Debian have their version in the name of their file: the old file goes.
@@ -252,7 +249,7 @@ fn a_library_whose_file_dpkg_took_away_is_told_as_deleted() {
     root.library(2, "usr/lib/libcordonprobe.so.1.0.1");
     assert!(!root.at(LIBRARY).exists(), "dpkg removed the old file");
     cat.runs_an_old(&root, LIBRARY, "was deleted");
-    cat.is_cleared_by_a_restart(&root);
+    cat.restarted_is_clear(&root);
 }
 
 #[test]
@@ -292,7 +289,26 @@ fn a_library_overwritten_in_place_with_its_time_put_back_is_found() {
     }
     let row = cat.runs_an_old(&root, LIBRARY, "was overwritten in place");
     assert_eq!(row["fixed"], format!("{:040x}", 2), "the build on disk");
-    cat.is_cleared_by_a_restart(&root);
+    cat.restarted_is_clear(&root);
+}
+
+/// An administrator who wants to be able to go back: the old file stays, under another name.
+#[test]
+fn a_library_moved_aside_before_the_upgrade_is_found() {
+    let root = Root::new("upgrade-moved");
+    root.library(1, LIBRARY);
+    let cat = Cat::of(&root);
+    fs::rename(root.at(LIBRARY), root.at("usr/lib/libcordonprobe.old")).unwrap();
+    root.library(2, LIBRARY);
+    let name = format!("usr/lib/{SONAME}"); // as the loader asked for it
+    let row = cat.runs_an_old(&root, &name, "was replaced");
+    let builds = [1, 2].map(|number| format!("{number:040x}"));
+    assert_eq!(
+        [&row["installed"], &row["fixed"]],
+        [&builds[0], &builds[1]],
+        "{row}"
+    );
+    cat.restarted_is_clear(&root);
 }
 
 /// A root of its own, entered: the program and what it maps are copied into it, the library is dpkg's.
