@@ -32,6 +32,12 @@ const TARGETS: &[(&str, Target)] = &[
             assert_eq!(reading.rows, parts);
         }
     }),
+    ("deployer", |bytes| {
+        if let Ok(deployed) = sheet::deployer(bytes) {
+            assert_eq!(deployed.rows, deployed.accounted());
+            assert!(deployed.names().iter().all(|name| !name.is_empty()));
+        }
+    }),
     ("dpkg_status", |bytes| {
         drop(cordon_patch::read_status(bytes));
     }),

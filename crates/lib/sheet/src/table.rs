@@ -189,7 +189,8 @@ fn cell(value: &Data, formula: bool) -> Option<Cell> {
 
 /// CSV, TSV and their kin: the separator is the one that the first lines agree on.
 fn text(bytes: &[u8]) -> Result<Vec<Grid>, SheetError> {
-    let text = decode(bytes)?;
+    // One kind of line's end: the reader counts `\r\n` for a line of its own to come.
+    let text = decode(bytes)?.replace("\r\n", "\n").replace('\r', "\n");
     let separator = separator(&text);
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -197,10 +198,18 @@ fn text(bytes: &[u8]) -> Result<Vec<Grid>, SheetError> {
         .delimiter(separator)
         .from_reader(text.as_bytes());
     let (mut grid, mut budget) = (Grid::default(), Budget::default());
+    let (mut seen, mut row) = (0, 1);
     for record in reader.records() {
         let record = record.map_err(|error| SheetError::Damaged(error.to_string()))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let row = u32::try_from(line).unwrap_or(u32::MAX);
+        let from = record.position().map_or(0, csv::Position::byte);
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        // Blank lines before a record are of its position, and not of it.
+        let rest = text.as_bytes().get(from..).unwrap_or_default(); // default: because a position is within
+        let blank = rest.iter().take_while(|byte| **byte == b'\n').count();
+        let begins = from.saturating_add(blank);
+        let between = text.as_bytes().get(seen..begins).unwrap_or_default(); // default: likewise
+        row += place(between.iter().filter(|byte| **byte == b'\n').count());
+        seen = begins;
         for (column, field) in record.iter().enumerate() {
             grid.put(
                 (row, place(column)),

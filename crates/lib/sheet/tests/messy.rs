@@ -396,3 +396,15 @@ fn a_bomb_is_known_before_it_is_read() {
         Err(SheetError::TooLarge { what, limit })
     );
 }
+
+/// As every program of Windows writes it: the two bytes of a line's end are one end.
+#[test]
+fn r001_lines_that_end_as_on_windows_are_counted_once() {
+    for end in ["\n", "\r\n", "\r"] {
+        let csv = "Patch list\nBulletin,KB,Notes\nMS04-011,835732,\"two\nlines\"\n\n\nMS04-012,828741,x\n";
+        let found = reading(csv.replace('\n', end).as_bytes());
+        assert_eq!((found.rows, found.headings.len()), (4, 2), "{end:?}");
+        assert_eq!(asked(&found, "row 3").kbs, [835_732], "{end:?}");
+        assert_eq!(asked(&found, "row 7").kbs, [828_741], "{end:?}");
+    }
+}
