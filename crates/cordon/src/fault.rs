@@ -61,6 +61,10 @@ catalogue! {
         "a suite has the header `a<TAB>op<TAB>b` or `version<TAB>valid` and one case a line";
     LOG_UNREADABLE = "E0206", Usage, "A log cannot be read.",
         "give log files, lists of times or tables of counts, or folders of them";
+    DEPLOYER_UNREADABLE = "E0207", Usage, "An export of a deployment tool cannot be read.",
+        "give a CSV or workbook with a column of hosts beside one of updates, states or last contacts";
+    MAPPING_UNREADABLE = "E0208", Usage, "What was remembered of sheets cannot be read or kept.",
+        "mend the file named above, or remove it: what the columns mean is then guessed anew";
     SCENARIO_BROKEN = "E0301", Usage, "A scenario cannot be run.",
         "a scenario is a folder of policy.toml, events.jsonl and verdicts.jsonl; see docs/guide/scenarios.md";
     NOT_RESUMABLE = "E0302", Findings, "A restart between two events changes what is judged.",

@@ -15,6 +15,7 @@ mod cadence;
 mod check;
 mod cli;
 mod collect;
+mod deployer;
 mod disk;
 mod docs;
 mod engine;

@@ -208,7 +208,7 @@ fn text(bytes: &[u8]) -> Result<Vec<Grid>, SheetError> {
         let blank = rest.iter().take_while(|byte| **byte == b'\n').count();
         let begins = from.saturating_add(blank);
         let between = text.as_bytes().get(seen..begins).unwrap_or_default(); // default: likewise
-        row += place(between.iter().filter(|byte| **byte == b'\n').count());
+        row += place(between.split(|byte| *byte == b'\n').count() - 1);
         seen = begins;
         for (column, field) in record.iter().enumerate() {
             grid.put(

@@ -15,6 +15,7 @@ use super::{
     Audit, baseline,
     bench::{Bench, feed_plain},
     coverage::Expected,
+    deployer::{self, Words},
     line::{Desk, Line},
     linux, live,
     sheets::Sheets,
@@ -36,8 +37,10 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     let any_dpkg = all.iter().any(|host| host.dpkg.is_some());
     let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;
     let sheets = Sheets::read(&args.baseline, &args.column)?;
-    let expected = Expected::read(&args.expect)?;
+    let mut expected = Expected::read(&args.expect)?;
+    let words = Words::read(&args.deployer, &mut expected)?;
     sheets.tell(&feeds, out)?;
+    words.tell(out)?;
     let bench = Bench {
         feeds,
         patch,
@@ -45,6 +48,7 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     };
     let (mut judged, mut failed) = (0, Vec::new());
     let mut desk = Desk::new(args, &exceptions, bench.feeds.kev.as_ref(), out);
+    desk.words = words;
     for reject in bench.rejects() {
         desk.say(&reject)?;
     }
@@ -67,6 +71,9 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     let read = all.iter().filter(|host| !host.is_empty());
     let answered: Vec<String> = read.map(|host| host.name.clone()).collect();
     expected.tell(&answered, &mut desk)?;
+    for line in desk.words.told() {
+        desk.say(&line)?;
+    }
     let tally = desk.tally;
     let unjudged = std::mem::take(&mut desk.unjudged);
     for fault in &failed {
@@ -118,7 +125,8 @@ fn one(host: &HostFiles, bench: &Bench, desk: &mut Desk<'_, '_>) -> Result<(), S
         by_indexes(&host.name, &dpkg.entries, bench, desk)?;
     }
     linux::rows(host, bench, desk)?;
-    baseline::rows(host, bench, desk)
+    baseline::rows(host, bench, desk)?;
+    deployer::rows(host, desk)
 }
 
 /// Debian's own indexes, and the requirements of the policy.

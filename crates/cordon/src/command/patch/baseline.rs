@@ -51,6 +51,7 @@ pub(super) fn rows(host: &HostFiles, bench: &Bench, desk: &mut Desk<'_, '_>) -> 
         line.requirement = Some(name_of(asked));
         line.in_baseline = Some(true);
         line.requisite = true;
+        line.any_of.clone_from(&asked.kbs);
         line.owner.clone_from(&asked.owner);
         line.until.clone_from(&asked.due);
         contradict(&mut line, asked);

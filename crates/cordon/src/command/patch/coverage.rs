@@ -53,6 +53,15 @@ impl Expected {
         Ok(expected)
     }
 
+    /// The hosts that an export of a deployment tool names.
+    pub(super) fn add<'n>(&mut self, list: &str, hosts: impl Iterator<Item = &'n str>) {
+        for host in hosts {
+            let host = self.hosts.entry(plain(host));
+            host.or_insert_with(|| list.to_owned());
+        }
+        self.lists += 1;
+    }
+
     /// Tells who never answered, and of how many the rest speaks.
     pub(super) fn tell(&self, answered: &[String], desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
         let here: BTreeSet<String> = answered.iter().map(|name| plain(name)).collect();
@@ -91,8 +100,12 @@ impl Expected {
     }
 }
 
-fn plain(name: &str) -> String {
+/// A host as lists and inventories agree on it: without its domain, unless it is an address.
+pub(super) fn plain(name: &str) -> String {
     let name = name.trim().to_lowercase();
+    if name.parse::<std::net::IpAddr>().is_ok() {
+        return name;
+    }
     name.split('.').next().unwrap_or(&name).to_owned() // or: because split gives one
 }
 

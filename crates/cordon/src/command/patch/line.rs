@@ -6,7 +6,7 @@ use advisory::Kev;
 use cordon_model::Exception;
 use serde::Serialize;
 
-use super::Audit;
+use super::{Audit, deployer::Words};
 use crate::{
     command::{Out, Stop},
     page::inert,
@@ -57,6 +57,9 @@ pub(super) struct Line {
     /// It is a requirement of its own, not a package that a feed happens to name: always in `--json`.
     #[serde(skip)]
     pub(super) requisite: bool,
+    /// Updates any of which would do, beside the one that it is about.
+    #[serde(skip)]
+    pub(super) any_of: Vec<u32>,
 }
 
 impl Line {
@@ -137,6 +140,8 @@ pub(super) struct Desk<'a, 'o> {
     proven: BTreeSet<String>,
     wrong: BTreeSet<String>,
     unknown: BTreeSet<String>,
+    /// What deployment tools say.
+    pub(super) words: Words,
 }
 
 impl<'a, 'o> Desk<'a, 'o> {
@@ -156,6 +161,7 @@ impl<'a, 'o> Desk<'a, 'o> {
             proven: BTreeSet::new(),
             wrong: BTreeSet::new(),
             unknown: BTreeSet::new(),
+            words: Words::default(),
         }
     }
 
@@ -177,6 +183,7 @@ impl<'a, 'o> Desk<'a, 'o> {
 
     /// Prints a row, if it is to be seen, and counts it.
     pub(super) fn put(&mut self, mut line: Line) -> Result<(), Stop> {
+        self.words.hold(&mut line);
         if let Some(kev) = self.kev {
             line.exploited = line.cves.iter().any(|cve| kev.known.contains_key(cve));
         }

@@ -4,6 +4,7 @@ mod audit;
 mod baseline;
 mod bench;
 mod coverage;
+mod deployer;
 mod line;
 mod linux;
 mod live;
@@ -72,6 +73,12 @@ pub(crate) struct Audit {
     /// inventories is told, and the share that is well has its denominator.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     expect: Vec<PathBuf>,
+    /// Exports of WSUS, Configuration Manager (SCCM) or Intune: CSV, or a workbook.
+    ///
+    /// What they say is the deployer's word and proves nothing: it is held against the hosts. Where it says that an
+    /// update is installed and the host says no, the row is contradicted. Its hosts count as those of --expect.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    deployer: Vec<PathBuf>,
     /// This host's own files, processes and kernel below a folder: a container that sees its host, or a mounted disk.
     ///
     /// Read there: var/lib/dpkg, etc/os-release, var/lib/apt/lists, proc, sys, run.

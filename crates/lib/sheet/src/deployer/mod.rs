@@ -191,10 +191,8 @@ impl Section {
         deployed.columns.push(heading.to_string());
         for (row, cells) in &grid.rows {
             let place = grid.place(*row);
-            let above = *row < heading.row;
-            if *row == heading.row || heading.is_repeated_by(cells) {
-                deployed.headings.push(place);
-            } else if self.heard(cells) || above {
+            let heard = self.heard(cells);
+            if heard || *row <= heading.row || heading.is_repeated_by(cells) {
                 deployed.headings.push(place);
             } else {
                 match self.row(place.clone(), cells, heading, deployed) {
