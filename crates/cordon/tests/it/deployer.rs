@@ -21,7 +21,8 @@ fn windows(folder: &Path, name: &str, hotfixes: &[&str]) {
         hotfixes.len()
     );
     for (at, hotfix) in hotfixes.iter().enumerate() {
-        text += &format!("                           [{:02}]: {hotfix}\r\n", at + 1);
+        let line = format!("                           [{:02}]: {hotfix}\r\n", at + 1);
+        text.push_str(&line);
     }
     fs::write(host.join("systeminfo.txt"), text).unwrap();
 }
@@ -57,31 +58,8 @@ fn told(ran: &Ran, host: &str, package: &str) -> (String, String) {
     (text("state"), text("reason"))
 }
 
-/// The administrator asks for a file of a version, which each host answers with what it has on its disk; the
-/// deployer speaks of the update of that row.
-#[test]
-fn a_word_is_contradicted_named_or_told_and_makes_nothing_proven() {
-    let dir = folder("deployer-words");
-    let hosts = dir.join("hosts");
-    for (name, version) in [
-        ("old", Some("5.1.2600.1106")),
-        ("good", Some("5.1.2600.1361")),
-        ("unseen", None),
-        ("failed", Some("5.1.2600.1106")),
-        ("waits", Some("5.1.2600.1106")),
-        ("unsaid", Some("5.1.2600.1106")),
-        ("strange", None),
-    ] {
-        windows(&hosts, name, &["KB111111"]);
-        if let Some(version) = version {
-            files(&hosts.join(name), version);
-        }
-    }
-    let sheet = dir.join("patches.csv");
-    let rows = "File;Version;KB;Applies to\nlsasrv.dll;5.1.2600.1361;835732;Windows XP\n";
-    fs::write(&sheet, rows).unwrap();
-    let export = dir.join("wsus.csv");
-    let text = "Computer Name,KB,Status,Last Status Report\n\
+/// What the deployment tool says of them.
+const EXPORT: &str = "Computer Name,KB,Status,Last Status Report\n\
         old.example.org,835732,Installed,2026-11-20\n\
         good.example.org,835732,Installed,2026-11-20\n\
         unseen.example.org,KB835732,Installed,2026-11-20\n\
@@ -91,7 +69,46 @@ fn a_word_is_contradicted_named_or_told_and_makes_nothing_proven() {
         nowhere.example.org,835732,Installed,2026-11-20\n\
         old.example.org,999999,Installed,2026-11-20\n\
         ,835732,Installed,2026-11-20\n";
-    fs::write(&export, text).unwrap();
+
+/// What is said at the end.
+const TOLD: [&str; 5] = [
+    "wsus.csv: the word of WSUS: 10 rows: 8 on updates, 0 on hosts, 1 not understood, 1 of headings",
+    "row 10: it names no host: 835732 | Installed",
+    "not in any list that was given: unsaid",
+    "that answered (7 of 8 hosts)",
+    "wsus.csv: 6 of 8 words held against a row",
+];
+
+/// Hosts with one file each, in the version that is asked for or an older one.
+fn fleet(hosts: &Path) {
+    for (name, version) in [
+        ("old", Some("5.1.2600.1106")),
+        ("good", Some("5.1.2600.1361")),
+        ("unseen", None),
+        ("failed", Some("5.1.2600.1106")),
+        ("waits", Some("5.1.2600.1106")),
+        ("unsaid", Some("5.1.2600.1106")),
+        ("strange", None),
+    ] {
+        windows(hosts, name, &["KB111111"]);
+        if let Some(version) = version {
+            files(&hosts.join(name), version);
+        }
+    }
+}
+
+/// The administrator asks for a file of a version, which each host answers with what it has on its disk; the
+/// deployer speaks of the update of that row.
+#[test]
+fn a_word_is_contradicted_named_or_told_and_makes_nothing_proven() {
+    let dir = folder("deployer-words");
+    let hosts = dir.join("hosts");
+    fleet(&hosts);
+    let sheet = dir.join("patches.csv");
+    let rows = "File;Version;KB;Applies to\nlsasrv.dll;5.1.2600.1361;835732;Windows XP\n";
+    fs::write(&sheet, rows).unwrap();
+    let export = dir.join("wsus.csv");
+    fs::write(&export, EXPORT).unwrap();
     let ran = audit(&[
         "--inventory".as_ref(),
         &hosts,
@@ -139,13 +156,7 @@ fn a_word_is_contradicted_named_or_told_and_makes_nothing_proven() {
             "wsus.csv names it, and no inventory of it was given"
         )
     );
-    for line in [
-        "wsus.csv: the word of WSUS: 10 rows: 8 on updates, 0 on hosts, 1 not understood, 1 of headings",
-        "row 10: it names no host: 835732 | Installed",
-        "not in any list that was given: unsaid",
-        "that answered (7 of 8 hosts)",
-        "wsus.csv: 6 of 8 words held against a row",
-    ] {
+    for line in TOLD {
         assert!(ran.err.contains(line), "no `{line}` in {}", ran.err);
     }
     assert!(ran.err.contains("1 contradicted"), "{}", ran.err);

@@ -30,6 +30,7 @@ mod patch;
 mod pkgdb;
 mod scanner;
 mod scenarios;
+mod sheets;
 mod spec;
 mod tidy;
 mod up;

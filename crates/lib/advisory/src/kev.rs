@@ -20,6 +20,24 @@ pub struct Kev {
     pub reasons: Vec<String>,
 }
 
+impl Kev {
+    /// Both catalogues as one: of what stands in both, the later catalogue's word counts.
+    pub fn merge(&mut self, other: Self) {
+        let mine = std::mem::take(self);
+        let (earlier, later) = if other.dated < mine.dated {
+            (other, mine)
+        } else {
+            (mine, other)
+        };
+        *self = earlier;
+        self.known.extend(later.known);
+        self.dated = later.dated;
+        self.rejected += later.rejected;
+        self.reasons.extend(later.reasons);
+        self.reasons.truncate(MAX_REASONS);
+    }
+}
+
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {

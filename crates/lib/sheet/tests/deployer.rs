@@ -46,7 +46,7 @@ const KB: &[u32] = &[5_034_763];
 
 #[test]
 fn wsus_as_powershell_exports_it() {
-    let csv = r##"#TYPE Selected.Microsoft.UpdateServices.Internal.BaseApi.UpdateInstallationInfo
+    let csv = r#"#TYPE Selected.Microsoft.UpdateServices.Internal.BaseApi.UpdateInstallationInfo
 "FullDomainName","KnowledgebaseArticles","SecurityBulletins","Title","UpdateInstallationState","LastReportedStatusTime"
 "pc1.example.org","5034763","","2024-02 Cumulative Update for Windows 10 (KB5034763)","Installed","11/20/2026 8:12:33 AM"
 "pc2.example.org","5034763","","2024-02, ""x""","InstalledPendingReboot",""
@@ -58,7 +58,7 @@ fn wsus_as_powershell_exports_it() {
 "pc8.example.org","5034763","","","4",""
 "","5034763","","","Installed",""
 "pc9.example.org","","","","Installed",""
-"##;
+"#;
     let deployed = read(csv.replace('\n', "\r\n").as_bytes());
     assert_eq!(deployed.product, Product::Wsus);
     assert_eq!(

@@ -36,7 +36,7 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     let feeds = feeds(&args.advisories).map_err(|error| of_feed(&error))?;
     let any_dpkg = all.iter().any(|host| host.dpkg.is_some());
     let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;
-    let sheets = Sheets::read(&args.baseline, &args.column)?;
+    let sheets = Sheets::read(&args.baseline, &args.column, args.remember.as_deref())?;
     let mut expected = Expected::read(&args.expect)?;
     let words = Words::read(&args.deployer, &mut expected)?;
     sheets.tell(&feeds, out)?;
@@ -53,10 +53,7 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
         desk.say(&reject)?;
     }
     for host in &all {
-        for (path, why) in &host.failed {
-            let fault = Fault::new(&fault::INVENTORY_UNREADABLE, why).at(path.display());
-            failed.push(fault);
-        }
+        failed.extend(faults(host));
         if host.is_empty() {
             let why = "nothing of this host could be read";
             desk.put(Line::unknown(&host.name, "inventory", why))?;
@@ -71,9 +68,7 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     let read = all.iter().filter(|host| !host.is_empty());
     let answered: Vec<String> = read.map(|host| host.name.clone()).collect();
     expected.tell(&answered, &mut desk)?;
-    for line in desk.words.told() {
-        desk.say(&line)?;
-    }
+    deployer::tell(&mut desk)?;
     let tally = desk.tally;
     let unjudged = std::mem::take(&mut desk.unjudged);
     for fault in &failed {
@@ -113,6 +108,12 @@ fn of_feed(error: &FeedUnread) -> Fault {
         &fault::FEED_UNREADABLE
     };
     Fault::new(code, &error.why).at(error.path.display())
+}
+
+/// Files of a host that could not be read.
+fn faults(host: &HostFiles) -> impl Iterator<Item = Fault> {
+    let failed = host.failed.iter();
+    failed.map(|(path, why)| Fault::new(&fault::INVENTORY_UNREADABLE, why).at(path.display()))
 }
 
 fn one(host: &HostFiles, bench: &Bench, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {

@@ -145,13 +145,13 @@ impl Words {
             };
             let says = format!("{name} {} says {}", word.place, word.said);
             told.push(match (&word.said, line.state) {
-                (Said::Done, "proven" | "no_fix") => continue,
+                (Said::Done, "proven" | "no_fix")
+                | (Said::Unknown(_) | Said::NotNeeded, "proven") => continue,
                 (Said::Done, "missing" | "contradicted") => {
                     claimed = true;
                     format!("{says}, the host says no")
                 }
                 (Said::Done, _) => format!("{says}, which is a word and no evidence"),
-                (Said::Unknown(_) | Said::NotNeeded, "proven") => continue,
                 (Said::Unknown(text), _) if !text.is_empty() => format!("{says} (`{text}`)"),
                 _ => says,
             });
@@ -230,6 +230,12 @@ impl Words {
         .map(|((_, kb), _)| *kb)
         .collect()
     }
+}
+
+/// What came of the words, at the end.
+pub(super) fn tell(desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
+    let lines = desk.words.told();
+    lines.iter().try_for_each(|line| desk.say(line))
 }
 
 /// What nobody else asks for: an update that is said to be there, and of which the host itself says yes or no.

@@ -8,6 +8,7 @@ mod deployer;
 mod line;
 mod linux;
 mod live;
+mod remember;
 mod scope;
 mod sheets;
 mod windows;
@@ -69,6 +70,11 @@ pub(crate) struct Audit {
     /// What a heading of the sheet means where it was guessed wrong, as it was shown: HEADING=MEANING.
     #[arg(long, value_name = "HEADING=MEANING", num_args = 1..)]
     column: Vec<String>,
+    /// A file that keeps what the columns of sheets mean: read before, written after, and yours to mend.
+    ///
+    /// A sheet is known again by its headings; where they have changed that is told, and its columns are guessed anew.
+    #[arg(long, value_name = "FILE", requires = "baseline")]
+    remember: Option<PathBuf>,
     /// Lists of the hosts that there are, one a line or the first column of a CSV: who is in none of the
     /// inventories is told, and the share that is well has its denominator.
     #[arg(long, value_name = "FILE", num_args = 1..)]

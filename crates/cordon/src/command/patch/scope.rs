@@ -98,6 +98,36 @@ pub(super) fn scope(host: &HostFiles, asked: &Asked) -> Scope {
     }
 }
 
+/// Words by which a sheet says that a row is for everybody.
+const EVERYBODY: [&str; 14] = [
+    "all",
+    "any",
+    "every",
+    "everything",
+    "alle",
+    "alles",
+    "tous",
+    "toutes",
+    "todos",
+    "todas",
+    "tutti",
+    "tutte",
+    "systems",
+    "hosts",
+];
+
+/// Whether a text that should narrow a row to some systems names none that is known, and does not say `all`
+/// either: then the row is held against every host, and whoever wrote it may have meant fewer.
+pub(super) fn names_no_system(applies: &str) -> bool {
+    let lower = applies.to_lowercase();
+    let mut words = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty());
+    families(applies).is_empty()
+        && !lower.contains("windows")
+        && !words.all(|word| EVERYBODY.contains(&word))
+}
+
 /// The families that a text names. A name that is part of a longer one that was found counts once.
 fn families(text: &str) -> Vec<&'static str> {
     let mut rest = text.to_lowercase().replace(['®', '™', '-'], " ");
@@ -127,7 +157,25 @@ fn position(text: &str, words: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::families;
+    use super::{families, names_no_system};
+
+    #[test]
+    fn a_text_that_narrows_nothing_is_told_unless_it_means_all() {
+        for text in ["all kiosks", "Kasse 3", "finance"] {
+            assert!(names_no_system(text), "{text}");
+        }
+        for text in [
+            "all",
+            "*",
+            "alle",
+            "All hosts",
+            "Windows clients",
+            "XP kiosks",
+            "Debian 12",
+        ] {
+            assert!(!names_no_system(text), "{text}");
+        }
+    }
 
     #[test]
     fn systems_are_told_by_the_words_of_sheets() {

@@ -6,6 +6,7 @@ use cordon_patch_edge::{Feeds, unpack};
 use sheet::{Asked, Column, Mapping, Reading};
 use winaudit::{Bulletin, Kb};
 
+use super::{remember::Remembered, scope::names_no_system};
 use crate::{
     command::{Out, Stop},
     fault::{self, Fault},
@@ -15,30 +16,49 @@ use crate::{
 /// Sheets, and what their rows ask for.
 pub(super) struct Sheets {
     all: Vec<(PathBuf, Reading)>,
+    /// What is to be said of what was remembered.
+    notes: Vec<String>,
 }
 
 impl Sheets {
-    /// Reads them; `columns` are what a person says that headings mean, `HEADING=MEANING`.
-    pub(super) fn read(paths: &[PathBuf], columns: &[String]) -> Result<Self, Fault> {
+    /// Reads them; `columns` are what a person says that headings mean, `HEADING=MEANING`, and `remember` is
+    /// where that is kept for the next time.
+    pub(super) fn read(
+        paths: &[PathBuf],
+        columns: &[String],
+        remember: Option<&Path>,
+    ) -> Result<Self, Fault> {
         let meanings = columns.iter().map(|text| meaning(text));
         let meanings: Vec<(&str, Column)> = meanings.collect::<Result<_, Fault>>()?;
-        let read = |path: &PathBuf| {
+        let mut remembered = remember.map(Remembered::read).transpose()?;
+        let (mut all, mut notes) = (Vec::new(), Vec::new());
+        for path in paths {
             let refuse = |error: &dyn std::fmt::Display| {
                 Fault::new(&fault::BASELINE_UNREADABLE, error).at(path.display())
             };
             let bytes = unpack(path).map_err(|error| refuse(&error))?;
             let mut reading = sheet::read(&bytes, None).map_err(|error| refuse(&error))?;
-            if !meanings.is_empty() {
-                for mapping in &mut reading.mappings {
-                    mean(mapping, &meanings);
+            let mut given = reading.mappings.clone();
+            for mapping in &mut given {
+                if let Some(remembered) = &remembered {
+                    notes.extend(remembered.recall(path, mapping));
                 }
-                let given = std::mem::take(&mut reading.mappings);
+                mean(mapping, &meanings);
+            }
+            if given != reading.mappings {
                 reading = sheet::read(&bytes, Some(&given)).map_err(|error| refuse(&error))?;
             }
-            Ok((path.clone(), reading))
-        };
-        let all = paths.iter().map(read).collect::<Result<_, Fault>>()?;
-        Ok(Self { all })
+            if let Some(remembered) = &mut remembered {
+                for mapping in &given {
+                    remembered.keep(path, mapping);
+                }
+            }
+            all.push((path.clone(), reading));
+        }
+        if let Some(remembered) = remembered {
+            remembered.write()?;
+        }
+        Ok(Self { all, notes })
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -75,6 +95,9 @@ impl Sheets {
 
     /// How the sheets were understood, every row that was not, and what no feed knows.
     pub(super) fn tell(&self, feeds: &Feeds, out: &mut Out<'_>) -> Result<(), Stop> {
+        for note in &self.notes {
+            writeln!(out.talk, "{}", inert(note))?;
+        }
         for (path, reading) in &self.all {
             let path = path.display();
             let Reading {
@@ -101,6 +124,14 @@ impl Sheets {
             for row in asked {
                 for doubt in &row.doubts {
                     writeln!(out.talk, "  {}: {}", row.place, inert(doubt))?;
+                }
+                if let Some(applies) = row.applies.as_deref().filter(|text| names_no_system(text)) {
+                    writeln!(
+                        out.talk,
+                        "  {}: `{}` names no system that is known: the row is held against every host",
+                        row.place,
+                        inert(applies)
+                    )?;
                 }
                 let names_update = !row.kbs.is_empty() || row.bulletin.is_some();
                 if names_update && !known(row, feeds) {
