@@ -288,6 +288,25 @@ mod tests {
     }
 
     #[test]
+    fn two_catalogues_are_one_and_the_later_word_counts() {
+        let read = |rows: &str| kev_csv(format!("{HEAD}{rows}").as_bytes()).unwrap();
+        let old =
+            read("CVE-2026-0001,old,p,2026-01-02,,\nCVE-2026-0002,a,p,2026-01-03,,\nx,a,b,c,,\n");
+        let new = read("CVE-2026-0001,new,p,2026-01-02,,Known\nCVE-2026-0003,a,p,2026-02-01,,\n");
+        for (mut all, other) in [(old.clone(), new.clone()), (new, old)] {
+            all.merge(other);
+            let names: Vec<&str> = all.known.keys().map(String::as_str).collect();
+            assert_eq!(names, ["CVE-2026-0001", "CVE-2026-0002", "CVE-2026-0003"]);
+            let first = &all.known["CVE-2026-0001"];
+            assert_eq!((first.vendor.as_str(), first.ransomware), ("new", true));
+            assert_eq!(
+                (all.dated.as_deref(), all.rejected),
+                (Some("2026-02-01"), 1)
+            );
+        }
+    }
+
+    #[test]
     fn the_catalogue_counts_itself() {
         let text = |count: u64| {
             format!(

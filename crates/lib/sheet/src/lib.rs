@@ -20,6 +20,7 @@
 
 mod deployer;
 mod grid;
+mod guard;
 mod heading;
 mod row;
 mod table;

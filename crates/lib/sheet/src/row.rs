@@ -326,8 +326,8 @@ fn severity(text: &str) -> Option<Severity> {
     let lower = text.to_lowercase();
     let word = lower.split_whitespace().next()?;
     Some(match word.trim_matches(|c: char| !c.is_alphanumeric()) {
-        "critical" | "kritisch" | "critique" | "crítico" | "crítica" | "critico" | "critica"
-        | "p1" | "1" => Severity::Critical,
+        "critical" | "kritisch" | "kritiek" | "critique" | "crítico" | "crítica" | "critico"
+        | "critica" | "p1" | "1" => Severity::Critical,
         "important" | "high" | "hoch" | "wichtig" | "élevée" | "élevé" | "haute" | "alta"
         | "alto" | "hoog" | "p2" | "2" => Severity::High,
         "moderate" | "medium" | "mittel" | "moyen" | "moyenne" | "media" | "medio" | "middel"

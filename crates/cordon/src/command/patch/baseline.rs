@@ -15,7 +15,7 @@ use super::{
 use crate::command::Stop;
 
 /// Words by which a sheet claims that something is done.
-const DONE: [&str; 20] = [
+const DONE: [&str; 25] = [
     "done",
     "deployed",
     "installed",
@@ -35,6 +35,11 @@ const DONE: [&str; 20] = [
     "oui",
     "hecho",
     "instalado",
+    "instalada",
+    "installato",
+    "installata",
+    "fatto",
+    "geïnstalleerd",
     "x",
 ];
 
