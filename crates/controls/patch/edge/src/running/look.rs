@@ -340,6 +340,11 @@ impl Look {
                 Err(error) if !name.marked => Judged::Unseen(format!(
                     "another inode has its name, and whether it is another file could not be asked: {error}"
                 )),
+                // A file of which another took the name is marked by the kernel. In another namespace what
+                // is not marked was of a root that the process has left: the name is another file's.
+                Ok(_) if !name.marked && !process.place.is_ours() => Judged::Unseen(
+                    "its name leads to another file, and it was not replaced: it may be of a root that the process left".into(),
+                ),
                 Ok(_) | Err(_) => {
                     let runs = build_of(map_file(process, mapping));
                     let on_disk = self.build_on_disk(process, path, &found);

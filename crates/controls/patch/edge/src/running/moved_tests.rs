@@ -6,7 +6,7 @@ use cordon_testkit::skip;
 
 use super::{
     How,
-    tests::{Cat, Folder, id_of, nothing, only, root, system},
+    tests::{Cat, Folder, id_of, jail, nothing, only, root, system},
 };
 
 fn mapping(name: &Path) -> Cat {
@@ -81,4 +81,30 @@ fn a_root_entered_later_does_not_lend_its_files_to_the_names() {
         .arg(&empty)
         .env("LD_PRELOAD", &library);
     nothing(&Cat::start(&mut perl).judged());
+}
+
+/// What starts a container: a process that has its libraries of the host, and then changes to the container's
+/// root and lets the host's go. The container has other files under the same names.
+#[test]
+fn r001_a_process_that_left_its_root_for_another_is_not_accused_of_its_files() {
+    if !root() {
+        return drop(skip("only root may unshare"));
+    }
+    let folder = Folder::new("pivot");
+    let jail = jail(&folder);
+    for name in ["old", "proc"] {
+        fs::create_dir(jail.join(name)).unwrap();
+    }
+    let libc = fs::canonicalize(system("libc.so")).unwrap();
+    let script = "mount --make-rprivate / && mount --bind \"$1\" \"$1\" && mount --rbind /proc \"$1\"/proc && cd \"$1\" && pivot_root . old && cd / && \
+                  LD_LIBRARY_PATH=/old\"$2\" /old/bin/umount -l /old && printf x && read y";
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "sh", "-c", script, "sh"]);
+    let left = Cat::start(unshare.arg(&jail).arg(libc.parent().unwrap()));
+    let inside = jail.join(libc.strip_prefix("/").unwrap());
+    fs::copy(system("libm.so"), folder.0.join("new")).unwrap();
+    fs::rename(folder.0.join("new"), &inside).unwrap();
+    let judged = left.judged();
+    assert_eq!(judged.stale, []);
+    assert!(!judged.unseen.is_empty(), "it is told that it was not seen");
 }

@@ -132,6 +132,11 @@ impl Places {
 }
 
 impl Place {
+    /// Whether its mounts are those that we see.
+    pub(super) fn is_ours(&self) -> bool {
+        self.root.ends_with("self/root")
+    }
+
     /// The name within the root; none if it is outside of what can be reached.
     pub(super) fn within<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
         let rest = path.strip_prefix(self.chrooted.as_slice())?;

@@ -395,7 +395,7 @@ fn no_image_of_this_machine_is_called_overwritten() {
 }
 
 /// A root of its own in `folder`: cat, and all it maps, under the host's own paths.
-fn jail(folder: &Folder) -> PathBuf {
+pub(super) fn jail(folder: &Folder) -> PathBuf {
     let cat = Cat::start(&mut Command::new("cat"));
     let mapped = fs::read(format!("/proc/{}/maps", cat.0.id())).unwrap();
     let jail = folder.0.join("jail");
