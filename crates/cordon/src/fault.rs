@@ -65,6 +65,10 @@ catalogue! {
         "one a line or after --ssh: [NAME=][USER@]HOST[:PORT] or an alias of ssh_config, each name once";
     SSH_FAILED = "E0208", Partial, "A host could not be asked over SSH.",
         "the other hosts were judged; see `ssh -v` by hand and docs/guide/patch.md, Hosts over SSH";
+    DEPLOYER_UNREADABLE = "E0209", Usage, "An export of a deployment tool cannot be read.",
+        "give a CSV or workbook with a column of hosts beside one of updates, states or last contacts";
+    MAPPING_UNREADABLE = "E0210", Usage, "What was remembered of sheets cannot be read or kept.",
+        "mend the file named above, or remove it: what the columns mean is then guessed anew";
     SCENARIO_BROKEN = "E0301", Usage, "A scenario cannot be run.",
         "a scenario is a folder of policy.toml, events.jsonl and verdicts.jsonl; see docs/guide/scenarios.md";
     NOT_RESUMABLE = "E0302", Findings, "A restart between two events changes what is judged.",

@@ -29,7 +29,7 @@ pub use ladder::{NOT_RUNNING_WORDS, Stand, stand};
 pub use policy::{Origin, Patch, Sources};
 pub use requirement::{Demand, Found, Judged, Requirement, Want, What, Witnesses};
 pub use rules::{SPEC, SYNTHETIC_HOST, SYNTHETIC_INVENTORY};
-pub use scope::{Group, InScope, Scope, names_a_system};
+pub use scope::{Group, InScope, Scope, names_no_system};
 
 use cordon_model::{
     Amnesia, Control, Event, Fact, Memory, Policy, PolicyError, Shard, Spec, Verdict,

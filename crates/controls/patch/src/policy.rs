@@ -218,6 +218,10 @@ impl TryFrom<Row> for Requirement {
         };
         let want = want(&row).map_err(|why| refuse(&why))?;
         let demand = demand(&row, want).map_err(|why| refuse(&why))?;
+        let brought_by = match &demand {
+            Demand::Updates(kbs) => kbs.clone(),
+            _ => Vec::new(),
+        };
         let hosts = match row.hosts {
             None => Vec::new(),
             Some(Many::One(pattern)) => vec![pattern],
@@ -238,6 +242,7 @@ impl TryFrom<Row> for Requirement {
             severity: row.severity,
             needs: row.needs,
             claimed: None,
+            brought_by,
         })
     }
 }

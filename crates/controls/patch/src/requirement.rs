@@ -31,6 +31,8 @@ pub struct Requirement {
     pub needs: Needs,
     /// What its sheet believes of it: a word, never evidence.
     pub claimed: Option<Text>,
+    /// Updates that would bring it, by which a deployer may speak of it.
+    pub brought_by: Vec<u32>,
 }
 
 /// What must be there.
@@ -188,7 +190,7 @@ impl Judged {
 }
 
 /// Words by which a sheet claims that something is done.
-const DONE: [&str; 20] = [
+const DONE: [&str; 25] = [
     "done",
     "deployed",
     "installed",
@@ -208,6 +210,11 @@ const DONE: [&str; 20] = [
     "oui",
     "hecho",
     "instalado",
+    "instalada",
+    "installato",
+    "installata",
+    "fatto",
+    "geïnstalleerd",
     "x",
 ];
 

@@ -125,9 +125,34 @@ impl Scope {
     }
 }
 
-/// Whether a text names any system that is known; of others a reader must know that they narrow nothing.
-pub fn names_a_system(text: &str) -> bool {
-    says_windows(text) || !families(text).is_empty()
+/// Words by which a sheet says that a row is for everybody.
+const EVERYBODY: [&str; 14] = [
+    "all",
+    "any",
+    "every",
+    "everything",
+    "alle",
+    "alles",
+    "tous",
+    "toutes",
+    "todos",
+    "todas",
+    "tutti",
+    "tutte",
+    "systems",
+    "hosts",
+];
+
+/// Whether a text that should narrow a row to some systems names none that is known, and does not say `all`
+/// either: then the row is held against every host, and whoever wrote it may have meant fewer.
+pub fn names_no_system(applies: &str) -> bool {
+    let lower = applies.to_lowercase();
+    let mut words = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty());
+    families(applies).is_empty()
+        && !says_windows(applies)
+        && !words.all(|word| EVERYBODY.contains(&word))
 }
 
 fn says_windows(text: &str) -> bool {
@@ -172,7 +197,26 @@ fn position(text: &str, words: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::families;
+    use super::{families, names_no_system};
+
+    #[test]
+    fn a_text_that_narrows_nothing_is_told_unless_it_means_all() {
+        for text in ["all kiosks", "Kasse 3", "finance"] {
+            assert!(names_no_system(text), "{text}");
+        }
+        let clear = [
+            "all",
+            "*",
+            "alle",
+            "All hosts",
+            "Windows clients",
+            "XP kiosks",
+            "Debian 12",
+        ];
+        for text in clear {
+            assert!(!names_no_system(text), "{text}");
+        }
+    }
 
     #[test]
     fn systems_are_told_by_the_words_of_sheets() {

@@ -546,3 +546,52 @@ fn what_of_a_feed_or_host_could_not_be_read_is_told() {
         ran.err
     );
 }
+
+/// A short list of one's own beside the catalogue must not take its place.
+#[test]
+fn two_catalogues_of_what_is_exploited_are_both_heard() {
+    let dir = folder("audit-two-kev");
+    let osv = |cve: &str, name: &str| {
+        format!(
+            r#"{{"id":"ALSA-{name}","modified":"2026-01-02T03:04:05Z","related":["{cve}"],"affected":[{{"package":
+            {{"ecosystem":"AlmaLinux:9","name":"{name}"}},"ranges":[{{"type":"ECOSYSTEM","events":
+            [{{"introduced":"0"}},{{"fixed":"9-9.el9"}}]}}]}}]}}"#
+        )
+    };
+    let head = "cveID,vendorProject,product,dateAdded,dueDate,knownRansomwareCampaignUse";
+    for (name, content) in [
+        ("a.json", osv("CVE-2026-0001", "bash")),
+        ("b.json", osv("CVE-2026-0002", "zlib")),
+        (
+            "kev1.csv",
+            format!("{head}\nCVE-2026-0001,v,p,2026-01-02,,\n"),
+        ),
+        (
+            "kev2.csv",
+            format!("{head}\nCVE-2026-0002,v,p,2026-01-03,,\n"),
+        ),
+    ] {
+        fs::write(dir.join(name), content).unwrap();
+    }
+    let package = |name: &str| {
+        format!("{name}\t(none)\t5\t6.el9\tx86_64\t{name}-5-6.src.rpm\t(none)\t1700000000\n")
+    };
+    rpm_host(
+        &dir.join("host"),
+        "9.4",
+        &(package("bash") + &package("zlib")),
+    );
+    let feeds = ["a.json", "b.json", "kev1.csv", "kev2.csv"].map(|name| dir.join(name));
+    let host = dir.join("host");
+    let mut args: Vec<&Path> = vec!["--inventory".as_ref(), &host, "--advisories".as_ref()];
+    args.extend(feeds.iter().map(std::path::PathBuf::as_path));
+    let ran = audit(&args);
+    for name in ["bash", "zlib"] {
+        assert_eq!(
+            row(&ran, "host", name)["exploited"],
+            true,
+            "{name}: {}",
+            ran.out
+        );
+    }
+}

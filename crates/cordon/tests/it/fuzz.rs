@@ -19,7 +19,7 @@ use cordon_logs_edge::{
 use cordon_model::{Level, Policy, SourceName, Time};
 use cordon_patch_edge::{
     remote,
-    running::{elf, maps},
+    running::{elf, loader, maps},
 };
 
 use crate::root;
@@ -33,6 +33,12 @@ const TARGETS: &[(&str, Target)] = &[
         if let Ok(reading) = sheet::read(bytes, None) {
             let parts = reading.asked.len() + reading.rejected.len() + reading.headings.len();
             assert_eq!(reading.rows, parts);
+        }
+    }),
+    ("deployer", |bytes| {
+        if let Ok(deployed) = sheet::deployer(bytes) {
+            assert_eq!(deployed.rows, deployed.accounted());
+            assert!(deployed.names().iter().all(|name| !name.is_empty()));
         }
     }),
     ("dpkg_status", |bytes| {
@@ -210,6 +216,13 @@ const TARGETS: &[(&str, Target)] = &[
             let words = image.words(bytes).unwrap_or_default();
             assert!(words.len() <= 2 * elf::MAX_WORDS + 64);
         }
+    }),
+    ("loader_list", |bytes| {
+        let (vector, memory) = bytes.split_at(bytes.len().min(64));
+        let links = loader::listed(vector, memory);
+        assert!(links.len() <= loader::MAX_LINKS);
+        let fits = |link: &loader::Link| link.name.len() <= loader::MAX_NAME_BYTES + 256;
+        assert!(links.iter().all(fits));
     }),
     ("message", |content| {
         for kind in [Kind::Datagram, Kind::Stream, Kind::Beats, Kind::Json] {

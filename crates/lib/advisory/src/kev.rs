@@ -20,6 +20,24 @@ pub struct Kev {
     pub reasons: Vec<String>,
 }
 
+impl Kev {
+    /// Both catalogues as one: of what stands in both, the later catalogue's word counts.
+    pub fn merge(&mut self, other: Self) {
+        let mine = std::mem::take(self);
+        let (earlier, later) = if other.dated < mine.dated {
+            (other, mine)
+        } else {
+            (mine, other)
+        };
+        *self = earlier;
+        self.known.extend(later.known);
+        self.dated = later.dated;
+        self.rejected += later.rejected;
+        self.reasons.extend(later.reasons);
+        self.reasons.truncate(MAX_REASONS);
+    }
+}
+
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
@@ -267,6 +285,25 @@ mod tests {
         let cut = &text.as_bytes()[..HEAD.len() + 20];
         assert_eq!(kev_csv(cut), Err(KevError::OpenQuote { line: 2 }));
         assert_eq!(kev_csv(b"a,b\n"), Err(KevError::Column("cveID")));
+    }
+
+    #[test]
+    fn two_catalogues_are_one_and_the_later_word_counts() {
+        let read = |rows: &str| kev_csv(format!("{HEAD}{rows}").as_bytes()).unwrap();
+        let old =
+            read("CVE-2026-0001,old,p,2026-01-02,,\nCVE-2026-0002,a,p,2026-01-03,,\nx,a,b,c,,\n");
+        let new = read("CVE-2026-0001,new,p,2026-01-02,,Known\nCVE-2026-0003,a,p,2026-02-01,,\n");
+        for (mut all, other) in [(old.clone(), new.clone()), (new, old)] {
+            all.merge(other);
+            let names: Vec<&str> = all.known.keys().map(String::as_str).collect();
+            assert_eq!(names, ["CVE-2026-0001", "CVE-2026-0002", "CVE-2026-0003"]);
+            let first = &all.known["CVE-2026-0001"];
+            assert_eq!((first.vendor.as_str(), first.ransomware), ("new", true));
+            assert_eq!(
+                (all.dated.as_deref(), all.rejected),
+                (Some("2026-02-01"), 1)
+            );
+        }
     }
 
     #[test]

@@ -89,6 +89,9 @@ impl Grid {
         let Some(cell) = self.rows.get(&from.0).and_then(|row| row.get(&from.1)) else {
             return;
         };
+        if to.0 < from.0 {
+            return; // an area that ends before it begins covers nothing
+        }
         let cell = cell.clone();
         for (_, row) in self.rows.range_mut(from.0..=to.0).skip(1) {
             // Only downwards: sideways it is one cell that is wide.

@@ -18,11 +18,14 @@
 //! ```
 #![warn(missing_docs)]
 
+mod deployer;
 mod grid;
+mod guard;
 mod heading;
 mod row;
 mod table;
 
+pub use deployer::{Deployed, HostWord, Pending, Product, Said, Word, deployer};
 pub use heading::{Column, Mapping};
 pub use row::{Asked, Severity};
 
@@ -69,6 +72,12 @@ pub enum SheetError {
          the first row that is not blank reads `{0}`"
     )]
     NoHeading(String),
+    /// No table of an export names hosts beside anything.
+    #[error(
+        "no heading was found: expected a row with a column of hosts (Computer Name, Machine Name, Device Name) \
+         beside one of updates, of states or of last contacts; the first row that is not blank reads `{0}`"
+    )]
+    NoDeployerHeading(String),
     /// The mapping that was given names a row or column that is not there.
     #[error("the mapping does not fit: {0}")]
     Mapping(String),

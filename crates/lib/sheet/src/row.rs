@@ -175,7 +175,7 @@ fn version(text: &str) -> String {
 }
 
 /// `MS04-011` in any writing.
-fn bulletin(text: &str) -> Option<String> {
+pub(crate) fn bulletin(text: &str) -> Option<String> {
     let upper: String = text
         .to_uppercase()
         .chars()
@@ -202,7 +202,7 @@ fn bulletin(text: &str) -> Option<String> {
 }
 
 /// `KB835732`, `KB 835732`, `Q835732`, `(835732)`; in a column of such numbers the digits alone.
-fn numbers(text: &str, plain: bool, into: &mut Vec<u32>) {
+pub(crate) fn numbers(text: &str, plain: bool, into: &mut Vec<u32>) {
     let chars: Vec<char> = text.to_uppercase().chars().collect();
     let mut at = 0;
     while at < chars.len() {
@@ -262,7 +262,7 @@ fn cves(texts: &[Option<String>]) -> Vec<String> {
 }
 
 /// A day as ISO writes it; one that could be two days is neither.
-fn date(cell: &Cell) -> Result<String, String> {
+pub(crate) fn date(cell: &Cell) -> Result<String, String> {
     let text = cell.text();
     if let Cell::Date(date) = cell {
         return Ok(date.clone());
@@ -326,8 +326,8 @@ fn severity(text: &str) -> Option<Severity> {
     let lower = text.to_lowercase();
     let word = lower.split_whitespace().next()?;
     Some(match word.trim_matches(|c: char| !c.is_alphanumeric()) {
-        "critical" | "kritisch" | "critique" | "crítico" | "crítica" | "critico" | "critica"
-        | "p1" | "1" => Severity::Critical,
+        "critical" | "kritisch" | "kritiek" | "critique" | "crítico" | "crítica" | "critico"
+        | "critica" | "p1" | "1" => Severity::Critical,
         "important" | "high" | "hoch" | "wichtig" | "élevée" | "élevé" | "haute" | "alta"
         | "alto" | "hoog" | "p2" | "2" => Severity::High,
         "moderate" | "medium" | "mittel" | "moyen" | "moyenne" | "media" | "medio" | "middel"

@@ -8,6 +8,7 @@ use calamine::{Data, Dimensions, Ods, Reader, Xls, Xlsb, Xlsx};
 use crate::{
     MAX_FILE_BYTES, MAX_UNPACKED_BYTES, SheetError,
     grid::{Budget, Cell, Grid},
+    guard,
 };
 
 /// Opens a file by what it is.
@@ -27,19 +28,20 @@ pub(crate) fn open(bytes: &[u8]) -> Result<Vec<Grid>, SheetError> {
         let names = survey(bytes)?;
         let has = |name: &str| names.iter().any(|one| one == name);
         if has("xl/workbook.xml") {
-            return xlsx(Xlsx::new(from()).map_err(|error| damaged(&error))?);
+            return guard::caught(|| xlsx(Xlsx::new(from()).map_err(|error| damaged(&error))?));
         }
         if has("xl/workbook.bin") {
-            return plain(Xlsb::new(from()).map_err(|error| damaged(&error))?);
+            return guard::caught(|| xlsb(Xlsb::new(from()).map_err(|error| damaged(&error))?));
         }
         if has("content.xml") {
-            return plain(Ods::new(from()).map_err(|error| damaged(&error))?);
+            return guard::caught(|| plain(Ods::new(from()).map_err(|error| damaged(&error))?));
         }
         let why = "it is a ZIP archive without a workbook";
         return Err(SheetError::Unknown(why.to_owned()));
     }
     if bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
-        return xls(Xls::new(from()).map_err(|error| damaged(&error))?);
+        guard::xls(bytes)?;
+        return guard::caught(|| xls(Xls::new(from()).map_err(|error| damaged(&error))?));
     }
     text(bytes)
 }
@@ -94,6 +96,37 @@ fn xlsx(mut book: Xlsx<Cursor<&[u8]>>) -> Result<Vec<Grid>, SheetError> {
         for area in &merged {
             grid.spread(corners(area));
         }
+        grids.push(grid);
+    }
+    Ok(grids)
+}
+
+/// Likewise: two cells in opposite corners are two cells. Areas that are merged are not told of this form.
+fn xlsb(mut book: Xlsb<Cursor<&[u8]>>) -> Result<Vec<Grid>, SheetError> {
+    let damaged = |error: calamine::XlsbError| SheetError::Damaged(error.to_string());
+    let (mut grids, mut budget) = (Vec::new(), Budget::default());
+    for name in book.sheet_names() {
+        let mut grid = Grid {
+            name: name.clone(),
+            ..Grid::default()
+        };
+        let mut cells = book.worksheet_cells_reader(&name).map_err(damaged)?;
+        while let Some(found) = cells.next_cell().map_err(damaged)? {
+            let (row, column) = found.get_position();
+            if let Some(cell) = cell(&Data::from(found.get_value().clone()), false) {
+                grid.put((row + 1, column), cell, &mut budget)?;
+            }
+        }
+        drop(cells);
+        let mut formulas = book.worksheet_cells_reader(&name).map_err(damaged)?;
+        while let Some(found) = formulas.next_formula().map_err(damaged)? {
+            let (row, column) = found.get_position();
+            let known = grid.rows.get(&(row + 1));
+            if !known.is_some_and(|row| row.contains_key(&column)) {
+                grid.put((row + 1, column), Cell::Formula, &mut budget)?;
+            }
+        }
+        drop(formulas);
         grids.push(grid);
     }
     Ok(grids)
@@ -189,7 +222,8 @@ fn cell(value: &Data, formula: bool) -> Option<Cell> {
 
 /// CSV, TSV and their kin: the separator is the one that the first lines agree on.
 fn text(bytes: &[u8]) -> Result<Vec<Grid>, SheetError> {
-    let text = decode(bytes)?;
+    // One kind of line's end: the reader counts `\r\n` for a line of its own to come.
+    let text = decode(bytes)?.replace("\r\n", "\n").replace('\r', "\n");
     let separator = separator(&text);
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -197,10 +231,18 @@ fn text(bytes: &[u8]) -> Result<Vec<Grid>, SheetError> {
         .delimiter(separator)
         .from_reader(text.as_bytes());
     let (mut grid, mut budget) = (Grid::default(), Budget::default());
+    let (mut seen, mut row) = (0, 1);
     for record in reader.records() {
         let record = record.map_err(|error| SheetError::Damaged(error.to_string()))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let row = u32::try_from(line).unwrap_or(u32::MAX);
+        let from = record.position().map_or(0, csv::Position::byte);
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        // Blank lines before a record are of its position, and not of it.
+        let rest = text.as_bytes().get(from..).unwrap_or_default(); // default: because a position is within
+        let blank = rest.iter().take_while(|byte| **byte == b'\n').count();
+        let begins = from.saturating_add(blank);
+        let between = text.as_bytes().get(seen..begins).unwrap_or_default(); // default: likewise
+        row += place(between.split(|byte| *byte == b'\n').count() - 1);
+        seen = begins;
         for (column, field) in record.iter().enumerate() {
             grid.put(
                 (row, place(column)),

@@ -396,3 +396,48 @@ fn a_bomb_is_known_before_it_is_read() {
         Err(SheetError::TooLarge { what, limit })
     );
 }
+
+/// As every program of Windows writes it: the two bytes of a line's end are one end.
+#[test]
+fn r001_lines_that_end_as_on_windows_are_counted_once() {
+    for end in ["\n", "\r\n", "\r"] {
+        let csv = "Patch list\nBulletin,KB,Notes\nMS04-011,835732,\"two\nlines\"\n\n\nMS04-012,828741,x\n";
+        let found = reading(csv.replace('\n', end).as_bytes());
+        assert_eq!((found.rows, found.headings.len()), (4, 2), "{end:?}");
+        assert_eq!(asked(&found, "row 3").kbs, [835_732], "{end:?}");
+        assert_eq!(asked(&found, "row 7").kbs, [828_741], "{end:?}");
+    }
+}
+
+#[test]
+fn r002_a_merged_area_that_ends_before_it_begins_is_an_error_of_the_file() {
+    let rows = row(1, &["Bulletin", "KB"]) + &row(4, &["MS04-011", "835732"]);
+    let merged = "<mergeCells count=\"1\"><mergeCell ref=\"A4:A1\"/></mergeCells>";
+    let error = read(&xlsx(&rows, merged), None).unwrap_err();
+    assert!(matches!(error, SheetError::Damaged(_)), "{error}");
+}
+
+/// One small sheet a language: the headings that a person there would write.
+#[test]
+fn headings_in_spanish_italian_and_dutch() {
+    let spanish = "Boletín;Sistema operativo;Responsable;Fecha límite;Gravedad;Estado;Observaciones\n\
+                   MS04-011 (835732);Windows XP;Lucía;30.04.2004;Crítica;instalado;x\n";
+    let italian = "Aggiornamento;Sistema operativo;Responsabile;Scadenza;Gravità;Stato;Note\n\
+                   MS04-011 (835732);Windows XP;Lucía;30.04.2004;Critica;installato;x\n";
+    let dutch = "Beveiligingsupdate;Besturingssysteem;Eigenaar;Uiterste datum;Ernst;Status;Opmerkingen\n\
+                 MS04-011 (835732);Windows XP;Lucía;30.04.2004;Kritiek;geïnstalleerd;x\n";
+    for sheet in [spanish, italian, dutch] {
+        let found = reading(sheet.as_bytes());
+        let (asked, mapping) = (&found.asked[0], &found.mappings[0]);
+        assert_eq!(asked.bulletin.as_deref(), Some("MS04-011"));
+        assert_eq!(asked.kbs, [835_732]);
+        assert_eq!(asked.applies.as_deref(), Some("Windows XP"), "{mapping}");
+        assert_eq!(asked.owner.as_deref(), Some("Lucía"), "{mapping}");
+        assert_eq!(asked.due.as_deref(), Some("2004-04-30"), "{mapping}");
+        assert_eq!(asked.severity, Some(Severity::Critical), "{sheet}");
+        assert!(asked.status.is_some(), "{mapping}");
+        assert_eq!(asked.doubts, [""; 0]);
+        let notes = mapping.columns.get(&6);
+        assert_eq!(notes, Some(&sheet::Column::Notes), "{mapping}");
+    }
+}

@@ -30,6 +30,8 @@ pub struct Feeds {
     pub bulletins: Vec<Bulletin>,
     /// What is known to be exploited.
     pub kev: Option<Kev>,
+    /// How many catalogues that was read from.
+    pub catalogues: usize,
     /// Debian indexes and folders of them, which `advisories` reads.
     pub debian: Vec<PathBuf>,
     /// What came of each path that was named.
@@ -133,8 +135,11 @@ impl Feeds {
 
     /// How many feeds there are, but for Microsoft's.
     fn count(&self) -> usize {
-        let kev = usize::from(self.kev.is_some());
-        kev + self.indexed.len() + self.oval.len() + self.bulletins.len() + self.debian.len()
+        self.catalogues
+            + self.indexed.len()
+            + self.oval.len()
+            + self.bulletins.len()
+            + self.debian.len()
     }
 }
 
@@ -328,6 +333,15 @@ fn archive(
     Ok(())
 }
 
+/// A second catalogue of what is exploited adds to the first: a short one must not take its place.
+fn merge(feeds: &mut Feeds, kev: Kev) {
+    feeds.catalogues += 1;
+    match &mut feeds.kev {
+        Some(all) => all.merge(kev),
+        None => feeds.kev = Some(kev),
+    }
+}
+
 /// Whether it is a document that is known.
 fn document(
     name: &str,
@@ -351,7 +365,10 @@ fn document(
                 .bulletins
                 .push(Bulletin::from_json(&bytes).map_err(|error| said(&error))?);
         } else if says("\"catalogVersion\"") || says("\"vulnerabilities\"") && says("\"cveID\"") {
-            feeds.kev = Some(advisory::kev_json(&bytes).map_err(|error| said(&error))?);
+            merge(
+                feeds,
+                advisory::kev_json(&bytes).map_err(|error| said(&error))?,
+            );
         } else if anywhere("\"csaf_version\"") {
             pile.csaf.push(bytes);
         } else if anywhere("\"secfixes\"") {
@@ -384,7 +401,10 @@ fn document(
         return Ok(true);
     }
     if heading("cveID") {
-        feeds.kev = Some(advisory::kev_csv(&bytes).map_err(|error| said(&error))?);
+        merge(
+            feeds,
+            advisory::kev_csv(&bytes).map_err(|error| said(&error))?,
+        );
         return Ok(true);
     }
     Ok(false)

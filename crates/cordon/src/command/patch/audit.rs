@@ -3,14 +3,15 @@
 //! What no feed covers is *unknown* with its reason, never fine; a host that cannot be read is a result and
 //! stops no other.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cordon_model::{Exception, Host, Policy, plural};
 use cordon_patch::{Feed, Patch};
 use cordon_patch_edge::{
     FeedUnread, Feeds, HostFiles, LISTS, STATUS, advisories,
-    audit::{Bench, SheetUnread, Sheets, audit as judge},
+    audit::{Bench, SheetUnread, Sheets, WordUnread, Words, audit as judge},
     feeds, hosts, inventory,
+    running::Roots,
 };
 
 use super::{
@@ -25,24 +26,56 @@ use crate::{
     fault::{self, Exit, Fault},
 };
 
-pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
-    // What is read of people comes before what takes minutes.
+/// Everything that was named, read.
+struct Inputs {
+    hosts: Vec<HostFiles>,
+    bench: Bench,
+    exceptions: Vec<Exception>,
+    expected: Expected,
+    /// Where this host shows itself, if it is the one.
+    here: Option<Roots>,
+}
+
+/// What is read of people comes before what takes minutes.
+fn inputs(args: &Audit, out: &mut Out<'_>) -> Result<Inputs, Stop> {
     let feeds = feeds(&args.advisories).map_err(|error| of_feed(&error))?;
-    let sheets = Sheets::read(&args.baseline, &args.column).map_err(|error| of_sheet(&error))?;
-    let expected = Expected::read(&args.expect)?;
+    let sheets = Sheets::read(&args.baseline, &args.column, args.remember.as_deref());
+    let sheets = sheets.map_err(|error| of_sheet(&error))?;
+    let words = Words::read(&args.deployer).map_err(|error| of_word(&error))?;
+    let mut expected = Expected::read(&args.expect)?;
+    for (list, hosts) in words.hosts() {
+        expected.add(list, hosts.into_iter());
+    }
     let here = args.inventory.is_empty() && args.ssh.is_empty();
-    let mut all = if here {
-        vec![this_host(&crate::check::this_host()?)]
+    let mut hosts = if here {
+        vec![this_host(args, &crate::check::this_host()?)]
     } else {
         hosts(&args.inventory)
     };
-    all.extend(args.ssh.collect(&all, out)?);
-    let any_dpkg = all.iter().any(|host| host.dpkg.is_some());
+    hosts.extend(args.ssh.collect(&hosts, out)?);
+    let any_dpkg = hosts.iter().any(|host| host.dpkg.is_some());
     let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;
-    let bench = Bench::new(feeds, patch, sheets, clock::now(), args.feed_age);
-    let mut desk = Desk::new(args, &exceptions, out);
+    let mut bench = Bench::new(feeds, patch, sheets, clock::now(), args.feed_age);
+    bench.words = words;
+    let here = here.then(|| Roots {
+        proc: args.at("/proc"),
+        sys: args.at("/sys"),
+        run: args.at("/run"),
+    });
+    Ok(Inputs {
+        hosts,
+        bench,
+        exceptions,
+        expected,
+        here,
+    })
+}
+
+/// How what was named was understood, and what of it was not.
+fn tell(bench: &Bench, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
     let told = bench.sheets.told(&bench.feeds);
-    for note in told.iter().chain(&bench.rejects()) {
+    let words = bench.words.understood();
+    for note in told.iter().chain(&words).chain(&bench.rejects()) {
         desk.say(note)?;
     }
     for (feed, day) in bench.old() {
@@ -51,13 +84,27 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
             "{feed} is of {day}, older than {age}: nothing that rests on it is green"
         ))?;
     }
+    Ok(())
+}
+
+pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
+    let Inputs {
+        hosts: all,
+        bench,
+        exceptions,
+        expected,
+        here,
+    } = inputs(args, out)?;
+    let mut desk = Desk::new(args, &exceptions, out);
+    tell(&bench, &mut desk)?;
     let (mut judged, mut failed) = (0, Vec::new());
     for host in &all {
         failed.extend(ssh::faults(host));
         judged += usize::from(!host.is_empty());
-        let rows = judge(host, &bench, here);
+        let rows = judge(host, &bench, here.as_ref());
         desk.tally.packages += rows.packages;
         desk.tally.unknown += rows.unread;
+        desk.held.extend(rows.held);
         if rows.unjudged {
             desk.unjudged.push(host.name.clone());
         }
@@ -71,6 +118,9 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
     let read = all.iter().filter(|host| !host.is_empty());
     let answered: Vec<String> = read.map(|host| host.name.clone()).collect();
     expected.tell(&answered, &mut desk)?;
+    for note in bench.words.told(&desk.held, bench.now) {
+        desk.say(&note)?;
+    }
     desk.tell_missed()?;
     let tally = desk.tally;
     let unjudged = std::mem::take(&mut desk.unjudged);
@@ -115,8 +165,17 @@ fn close(
     Ok(())
 }
 
+fn of_word(error: &WordUnread) -> Fault {
+    Fault::new(&fault::DEPLOYER_UNREADABLE, &error.why).at(error.path.display())
+}
+
 fn of_sheet(error: &SheetUnread) -> Fault {
-    let fault = Fault::new(&fault::BASELINE_UNREADABLE, &error.why);
+    let code = if error.memory {
+        &fault::MAPPING_UNREADABLE
+    } else {
+        &fault::BASELINE_UNREADABLE
+    };
+    let fault = Fault::new(code, &error.why);
     match &error.path {
         Some(path) => fault.at(path.display()),
         None => fault,
@@ -134,18 +193,17 @@ fn of_feed(error: &FeedUnread) -> Fault {
 }
 
 /// What is on this host.
-fn this_host(me: &Host) -> HostFiles {
+fn this_host(args: &Audit, me: &Host) -> HostFiles {
+    let status = args.at(STATUS);
     let mut host = HostFiles {
         name: me.to_string(),
         ..HostFiles::default()
     };
-    match inventory(Path::new(STATUS)) {
+    match inventory(&status) {
         Ok(listing) => host.dpkg = Some(listing),
-        Err(why) => host
-            .failed
-            .push((PathBuf::from(STATUS), why.why.to_string())),
+        Err(why) => host.failed.push((status, why.why.to_string())),
     }
-    if let Ok(bytes) = std::fs::read("/etc/os-release") {
+    if let Ok(bytes) = std::fs::read(args.at("/etc/os-release")) {
         host.os = pkgdb::Os::read(&bytes).ok(); // ok: because then the host does not say what it runs, which is told
     }
     host
@@ -158,7 +216,7 @@ fn compile(args: &Audit, feeds: &Feeds, any_dpkg: bool) -> Result<(Patch, Vec<Ex
         None => String::new(),
     };
     let mut policy = Policy::new(&text, 1);
-    let apt = vec![PathBuf::from(LISTS)];
+    let apt = vec![args.at(LISTS)];
     let paths = if args.advisories.is_empty() && any_dpkg {
         &apt
     } else {

@@ -6,25 +6,16 @@ use std::{
     path::PathBuf,
 };
 
-use cordon_patch_edge::audit::Line;
+use cordon_patch_edge::{
+    audit::Line,
+    auditor::{expected, plain},
+};
 
 use super::line::Desk;
 use crate::{
-    command::{Stop, read_text},
+    command::Stop,
     fault::{self, Fault},
 };
-
-/// What the first line of a list may say instead of a host.
-const HEADINGS: [&str; 8] = [
-    "name",
-    "host",
-    "hostname",
-    "host name",
-    "computer",
-    "computername",
-    "dnshostname",
-    "rechner",
-];
 
 /// Hosts that lists name, in lower case and without their domain, and which list does.
 #[derive(Debug, Default)]
@@ -36,23 +27,29 @@ pub(super) struct Expected {
 impl Expected {
     /// Reads lists: a host a line, or the first column of a CSV.
     pub(super) fn read(paths: &[PathBuf]) -> Result<Self, Fault> {
-        let mut expected = Self::default();
+        let mut all = Self::default();
         for path in paths {
-            let text = read_text(path, &fault::INVENTORY_UNREADABLE)?;
+            let hosts = self::expected(path);
+            let hosts = hosts
+                .map_err(|why| Fault::new(&fault::INVENTORY_UNREADABLE, why).at(path.display()))?;
             let list = path
                 .file_name()
                 .map_or_else(String::new, |name| name.to_string_lossy().into());
-            for (line, text) in text.lines().enumerate() {
-                let field = text.split([',', ';', '\t']).next().unwrap_or(text); // or: because split gives one
-                let name = plain(field.trim_matches(['"', '\u{feff}']));
-                if name.is_empty() || (line == 0 && HEADINGS.contains(&name.as_str())) {
-                    continue;
-                }
-                expected.hosts.entry(name).or_insert_with(|| list.clone());
+            for name in hosts {
+                all.hosts.entry(name).or_insert_with(|| list.clone());
             }
-            expected.lists += 1;
+            all.lists += 1;
         }
-        Ok(expected)
+        Ok(all)
+    }
+
+    /// The hosts that an export of a deployment tool names.
+    pub(super) fn add<'n>(&mut self, list: &str, hosts: impl Iterator<Item = &'n str>) {
+        for host in hosts {
+            let host = self.hosts.entry(plain(host));
+            host.or_insert_with(|| list.to_owned());
+        }
+        self.lists += 1;
     }
 
     /// Tells who never answered, and of how many the rest speaks.
@@ -91,11 +88,6 @@ impl Expected {
         }
         Ok(())
     }
-}
-
-fn plain(name: &str) -> String {
-    let name = name.trim().to_lowercase();
-    name.split('.').next().unwrap_or(&name).to_owned() // or: because split gives one
 }
 
 fn percent(part: usize, of: usize) -> usize {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_model::{Exception, Severity, plural};
-use cordon_patch_edge::audit::Line;
+use cordon_patch_edge::audit::{At, Line};
 
 use super::Audit;
 use crate::{
@@ -68,6 +68,8 @@ pub(super) struct Desk<'a, 'o> {
     pub(super) tally: Tally,
     /// Hosts of which it was not judged whether their release is still mended.
     pub(super) unjudged: Vec<String>,
+    /// What deployers said and was held against a row.
+    pub(super) held: BTreeSet<At>,
     /// What is exploited or critical, missing, and in no row of the sheets: on how many hosts.
     missed: BTreeMap<String, usize>,
     /// Hosts on which something is proven, and those on which something is wrong.
@@ -84,6 +86,7 @@ impl<'a, 'o> Desk<'a, 'o> {
             out,
             tally: Tally::default(),
             unjudged: Vec::new(),
+            held: BTreeSet::new(),
             missed: BTreeMap::new(),
             proven: BTreeSet::new(),
             wrong: BTreeSet::new(),

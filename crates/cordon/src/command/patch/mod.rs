@@ -68,10 +68,26 @@ pub(crate) struct Audit {
     /// What a heading of the sheet means where it was guessed wrong, as it was shown: HEADING=MEANING.
     #[arg(long, value_name = "HEADING=MEANING", num_args = 1..)]
     column: Vec<String>,
+    /// A file that keeps what the columns of sheets mean: read before, written after, and yours to mend.
+    ///
+    /// A sheet is known again by its headings; where they have changed that is told, and its columns are guessed anew.
+    #[arg(long, value_name = "FILE", requires = "baseline")]
+    remember: Option<PathBuf>,
     /// Lists of the hosts that there are, one a line or the first column of a CSV: who is in none of the
     /// inventories is told, and the share that is well has its denominator.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     expect: Vec<PathBuf>,
+    /// Exports of WSUS, Configuration Manager (SCCM) or Intune: CSV, or a workbook.
+    ///
+    /// What they say is the deployer's word and proves nothing: it is held against the hosts. Where it says that an
+    /// update is installed and the host says no, the row is contradicted. Its hosts count as those of --expect.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    deployer: Vec<PathBuf>,
+    /// This host's own files, processes and kernel below a folder: a container that sees its host, or a mounted disk.
+    ///
+    /// Read there: var/lib/dpkg, etc/os-release, var/lib/apt/lists, proc, sys, run.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "inventory")]
+    root: Option<PathBuf>,
     /// A policy whose [[patch.requirement]] rows are judged too.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -119,6 +135,16 @@ pub(crate) struct Vercmp {
     /// One JSON document.
     #[arg(long)]
     json: bool,
+}
+
+impl Audit {
+    /// Where a file of this host is that is called `path` there.
+    fn at(&self, path: &str) -> PathBuf {
+        match &self.root {
+            Some(root) => root.join(path.trim_start_matches('/')),
+            None => path.into(),
+        }
+    }
 }
 
 pub(crate) fn run(command: Command, out: &mut Out<'_>) -> Result<Exit, Stop> {

@@ -9,8 +9,13 @@ use winaudit::{
     judge, judge_bulletin,
 };
 
-use super::{Bench, Rows, row::Line, sheets::name_of, windows};
-use crate::HostFiles;
+use super::{
+    Bench, Rows,
+    row::Line,
+    sheets::{is_about, name_of},
+    windows,
+};
+use crate::{Feeds, HostFiles};
 
 /// The rows of all sheets and of the policy on one host.
 pub(super) fn rows(host: &HostFiles, bench: &Bench, rows: &mut Rows) {
@@ -31,8 +36,9 @@ pub(super) fn rows(host: &HostFiles, bench: &Bench, rows: &mut Rows) {
     }
 }
 
-/// A row of a sheet as a requirement.
-pub fn requirement(source: &str, asked: &Asked) -> Requirement {
+/// A row of a sheet as a requirement. A bulletin that a feed knows is held against all that it says; a file that the
+/// row names decides where none does.
+pub fn requirement(source: &str, asked: &Asked, feeds: &Feeds) -> Requirement {
     let text = |of: &Option<String>| of.as_deref().map(Text::new);
     let want = || match &asked.at_least {
         Some(version) => Want::AtLeast(Text::new(version)),
@@ -44,7 +50,7 @@ pub fn requirement(source: &str, asked: &Asked) -> Requirement {
             name: Text::new(package),
             want: want(),
         },
-        (None, Some(file)) if asked.kbs.is_empty() && asked.bulletin.is_none() => {
+        (None, Some(file)) if !feeds.bulletins.iter().any(|one| is_about(asked, one)) => {
             let name = file.rsplit(['\\', '/']).next().unwrap_or(file); // or: because a split has one part
             Demand::File {
                 name: Text::new(&name.to_lowercase()),
@@ -86,6 +92,7 @@ pub fn requirement(source: &str, asked: &Asked) -> Requirement {
         }),
         needs: cordon_model::Needs::default(),
         claimed: text(&asked.status),
+        brought_by: asked.kbs.clone(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cordon_model::{Span, Time};
 use cordon_patch::{Feed, Patch, Requirement};
 
-use super::{row::Line, sheets::Sheets};
+use super::{deployer::Words, row::Line, sheets::Sheets};
 use crate::Feeds;
 
 /// Feeds, policy and sheets, on one day.
@@ -19,6 +19,8 @@ pub struct Bench {
     pub sheets: Sheets,
     /// Every row of them, and of the policy.
     pub asked: Vec<Requirement>,
+    /// What deployment tools say.
+    pub words: Words,
     /// The day.
     pub now: Time,
     /// A feed that bears an older date than this says nothing that is green.
@@ -28,13 +30,14 @@ pub struct Bench {
 impl Bench {
     /// All of it together.
     pub fn new(feeds: Feeds, patch: Patch, sheets: Sheets, now: Time, feed_age: Span) -> Self {
-        let mut asked = sheets.requirements();
+        let mut asked = sheets.requirements(&feeds);
         asked.extend(patch.requirements().iter().cloned());
         Self {
             feeds,
             patch,
             sheets,
             asked,
+            words: Words::default(),
             now,
             feed_age,
         }

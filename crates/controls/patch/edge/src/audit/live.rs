@@ -13,10 +13,10 @@ use crate::{
 /// Most processes that one row names.
 const MAX_NAMED: usize = 10;
 
-/// Of this host.
-pub(super) fn here(host: &HostFiles, rows: &mut Rows) {
+/// Of this host, as it shows itself below `roots`.
+pub(super) fn here(host: &HostFiles, roots: &Roots, rows: &mut Rows) {
     let installed = installed(host.dpkg.as_ref(), host.packages.as_ref());
-    match running(&Roots::default(), &installed) {
+    match running(roots, &installed) {
         Ok(found) => put(&host.name, &found, "", rows),
         Err(why) => rows.put(Line::unknown(&host.name, "running", &why.to_string())),
     }

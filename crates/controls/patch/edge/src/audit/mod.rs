@@ -3,21 +3,26 @@
 
 mod baseline;
 mod bench;
+mod deployer;
 mod linux;
 mod live;
+mod remember;
 mod row;
 mod sheets;
 mod windows;
 
 pub use baseline::requirement;
 pub use bench::{Bench, feed_plain};
+pub use deployer::{At, WordUnread, Words};
 pub use row::Line;
 pub use sheets::{SheetUnread, Sheets, name_of};
+
+use std::collections::BTreeSet;
 
 use cordon_model::{Package, PackageStatus};
 use cordon_patch::{Have, Installed, RowState};
 
-use crate::HostFiles;
+use crate::{HostFiles, running::Roots};
 
 /// What an audit said of one host.
 #[derive(Debug, Default)]
@@ -32,6 +37,8 @@ pub struct Rows {
     pub unread: usize,
     /// Why its release is no good, whatever is installed.
     pub release: Option<String>,
+    /// What a deployer said and was held against a row.
+    pub held: BTreeSet<At>,
     /// Whether it was not judged if the release is still mended.
     pub unjudged: bool,
 }
@@ -46,8 +53,8 @@ impl Rows {
     }
 }
 
-/// Judges one host; `here`: it is this one, and what runs can be looked at.
-pub fn audit(host: &HostFiles, bench: &Bench, here: bool) -> Rows {
+/// Judges one host; `here`: it is this one, and shows below these roots what runs.
+pub fn audit(host: &HostFiles, bench: &Bench, here: Option<&Roots>) -> Rows {
     let mut rows = Rows::default();
     if host.is_empty() {
         rows.put(Line::unknown(&host.name, "inventory", host.why_nothing()));
@@ -66,8 +73,21 @@ pub fn audit(host: &HostFiles, bench: &Bench, here: bool) -> Rows {
     baseline::rows(host, bench, &mut rows);
     match &host.remote {
         Some(remote) => live::told(host, remote, &mut rows),
-        None if here => live::here(host, &mut rows),
-        None => {}
+        None => {
+            if let Some(roots) = here {
+                live::here(host, roots, &mut rows);
+            }
+        }
+    }
+    let held = &mut rows.held;
+    for line in &mut rows.lines {
+        bench.words.hold(line, held);
+    }
+    let before = rows.lines.len();
+    deployer::rows(host, &bench.words, &mut rows);
+    let held = &mut rows.held;
+    for line in rows.lines.iter_mut().skip(before) {
+        bench.words.hold(line, held);
     }
     for line in &mut rows.lines {
         bench.mark(line);

@@ -74,6 +74,9 @@ pub struct Line {
     /// The least that proves it.
     #[serde(skip)]
     pub needs: Needs,
+    /// Updates any of which would do, beside the one that it is about.
+    #[serde(skip)]
+    pub any_of: Vec<u32>,
 }
 
 impl Line {
@@ -111,6 +114,17 @@ impl Line {
         }
     }
 
+    /// A deployer says that it is there, and the host says no: the loudest there is.
+    pub(super) fn contradict(&mut self, word: &str) {
+        let mut ladder = match self.seen() {
+            Seen::Ladder(ladder) => ladder,
+            Seen::NoFix(_) | Seen::Settled(_) => Ladder::default(),
+        };
+        ladder.deployer = Some(Rung::Yes(Text::new(word)));
+        self.ladder = Some(ladder);
+        self.state = "contradicted";
+    }
+
     /// What came of a requirement.
     pub fn judged(host: &str, asked: &Requirement, judged: Judged) -> Self {
         let Judged {
@@ -139,6 +153,7 @@ impl Line {
             in_baseline: Some(true),
             severity: asked.severity,
             needs: asked.needs,
+            any_of: asked.brought_by.clone(),
             ..Self::of(host, &package, "unknown")
         };
         match what {

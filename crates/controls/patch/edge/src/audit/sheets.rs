@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use cordon_patch::Requirement;
+use cordon_patch::{Requirement, names_no_system};
 use sheet::{Asked, Column, Mapping, Reading};
 use winaudit::{Bulletin, Kb};
 
-use super::baseline::requirement;
+use super::{baseline::requirement, remember::Remembered};
 use crate::{Feeds, unpack};
 
 /// Sheets, and what their rows ask for.
 #[derive(Debug, Default)]
 pub struct Sheets {
     all: Vec<(PathBuf, Reading)>,
+    /// What is to be said of what was remembered.
+    notes: Vec<String>,
 }
 
 /// A sheet that cannot be read, or a word about its columns that says nothing.
@@ -23,31 +25,67 @@ pub struct SheetUnread {
     pub path: Option<PathBuf>,
     /// Why.
     pub why: String,
+    /// Whether it is the file that keeps what columns mean.
+    pub memory: bool,
+}
+
+impl SheetUnread {
+    fn of_sheet(path: &Path, error: &dyn std::fmt::Display) -> Self {
+        Self {
+            path: Some(path.to_owned()),
+            why: error.to_string(),
+            memory: false,
+        }
+    }
+
+    pub(super) fn of_memory(path: &Path, error: &dyn std::fmt::Display) -> Self {
+        Self {
+            memory: true,
+            ..Self::of_sheet(path, error)
+        }
+    }
 }
 
 impl Sheets {
-    /// Reads them; `columns` are what a person says that headings mean, `HEADING=MEANING`.
-    pub fn read(paths: &[PathBuf], columns: &[String]) -> Result<Self, SheetUnread> {
+    /// Reads them; `columns` are what a person says that headings mean, `HEADING=MEANING`, and `remember` is
+    /// where that is kept for the next time.
+    ///
+    /// # Errors
+    /// The first sheet that cannot be read, a word about columns that says nothing, a memory that cannot be kept.
+    pub fn read(
+        paths: &[PathBuf],
+        columns: &[String],
+        remember: Option<&Path>,
+    ) -> Result<Self, SheetUnread> {
         let meanings = columns.iter().map(|text| meaning(text));
         let meanings: Vec<(&str, Column)> = meanings.collect::<Result<_, SheetUnread>>()?;
-        let read = |path: &PathBuf| {
-            let refuse = |error: &dyn std::fmt::Display| SheetUnread {
-                path: Some(path.clone()),
-                why: error.to_string(),
-            };
+        let mut remembered = remember.map(Remembered::read).transpose()?;
+        let (mut all, mut notes) = (Vec::new(), Vec::new());
+        for path in paths {
+            let refuse = |error: &dyn std::fmt::Display| SheetUnread::of_sheet(path, error);
             let bytes = unpack(path).map_err(|error| refuse(&error))?;
             let mut reading = sheet::read(&bytes, None).map_err(|error| refuse(&error))?;
-            if !meanings.is_empty() {
-                for mapping in &mut reading.mappings {
-                    mean(mapping, &meanings);
+            let mut given = reading.mappings.clone();
+            for mapping in &mut given {
+                if let Some(remembered) = &remembered {
+                    notes.extend(remembered.recall(path, mapping));
                 }
-                let given = std::mem::take(&mut reading.mappings);
+                mean(mapping, &meanings);
+            }
+            if given != reading.mappings {
                 reading = sheet::read(&bytes, Some(&given)).map_err(|error| refuse(&error))?;
             }
-            Ok((path.clone(), reading))
-        };
-        let all = paths.iter().map(read).collect::<Result<_, SheetUnread>>()?;
-        Ok(Self { all })
+            if let Some(remembered) = &mut remembered {
+                for mapping in &given {
+                    remembered.keep(path, mapping);
+                }
+            }
+            all.push((path.clone(), reading));
+        }
+        if let Some(remembered) = remembered {
+            remembered.write()?;
+        }
+        Ok(Self { all, notes })
     }
 
     /// Rows that ask for something, and rows that were not understood.
@@ -65,6 +103,7 @@ impl Sheets {
     /// These sheets as well.
     pub fn extend(&mut self, others: Self) {
         self.all.extend(others.all);
+        self.notes.extend(others.notes);
     }
 
     /// Whether none was given.
@@ -103,16 +142,16 @@ impl Sheets {
     }
 
     /// Every row as a requirement.
-    pub fn requirements(&self) -> Vec<Requirement> {
+    pub fn requirements(&self, feeds: &Feeds) -> Vec<Requirement> {
         let source = |path: &Path, asked: &Asked| format!("{} {}", path.display(), asked.place);
         let all = self.asked();
-        all.map(|(path, asked)| requirement(&source(path, asked), asked))
+        all.map(|(path, asked)| requirement(&source(path, asked), asked, feeds))
             .collect()
     }
 
     /// How the sheets were understood, every row that was not, and what no feed knows: a line each.
     pub fn told(&self, feeds: &Feeds) -> Vec<String> {
-        let mut told = Vec::new();
+        let mut told = self.notes.clone();
         for (path, reading) in &self.all {
             let path = path.display();
             let Reading {
@@ -135,6 +174,12 @@ impl Sheets {
             for row in asked {
                 let doubts = row.doubts.iter();
                 told.extend(doubts.map(|doubt| format!("  {}: {doubt}", row.place)));
+                if let Some(applies) = row.applies.as_deref().filter(|text| names_no_system(text)) {
+                    told.push(format!(
+                        "  {}: `{applies}` names no system that is known: the row is held against every host",
+                        row.place
+                    ));
+                }
                 let names_update = !row.kbs.is_empty() || row.bulletin.is_some();
                 if names_update && !known(row, feeds) {
                     let name = name_of(row);
@@ -157,7 +202,11 @@ fn meaning(text: &str) -> Result<(&str, Column), SheetUnread> {
     parts.ok_or_else(|| {
         let all = Column::ALL.map(Column::name).join(", ");
         let why = format!("`{text}` says no column: expected HEADING=MEANING with one of {all}");
-        SheetUnread { path: None, why }
+        SheetUnread {
+            path: None,
+            why,
+            memory: false,
+        }
     })
 }
 

@@ -68,6 +68,7 @@ fn asked_by(bulletin: &Bulletin) -> Requirement {
         severity: None,
         needs: Needs::Listed,
         claimed: None,
+        brought_by: vec![bulletin.kb.number()],
     }
 }
 

@@ -35,8 +35,11 @@ pub fn expected(path: &Path) -> Result<Vec<String>, String> {
     Ok(hosts)
 }
 
-/// The name of a host as lists are compared: in lower case and without its domain.
+/// A host as lists and inventories agree on it: in lower case and without its domain, unless it is an address.
 pub fn plain(name: &str) -> String {
     let name = name.trim().to_lowercase();
+    if name.parse::<std::net::IpAddr>().is_ok() {
+        return name;
+    }
     name.split('.').next().unwrap_or(&name).to_owned() // or: because split gives one
 }

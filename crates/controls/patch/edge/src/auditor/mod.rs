@@ -28,7 +28,7 @@ pub use probe::INVENTED;
 
 use crate::{
     Feeds, HostFiles, advisories,
-    audit::{Bench, Rows, Sheets, audit},
+    audit::{Bench, Rows, Sheets, Words, audit},
     feeds, host, listed,
 };
 use known::Known;
@@ -131,8 +131,9 @@ impl Auditor {
             origins.iter().filter_map(with_path).collect()
         };
         let (advised, asked) = (of(&self.sources.advisories), of(&self.sources.baselines));
+        let deployers = of(&self.sources.deployers);
         let mut changed = self.bench.is_none();
-        for (_, path) in advised.iter().chain(&asked) {
+        for (_, path) in advised.iter().chain(&asked).chain(&deployers) {
             let place = self.places.entry(path.clone()).or_default();
             changed |= place.changed(print(std::slice::from_ref(path)), now);
         }
@@ -144,10 +145,30 @@ impl Auditor {
         let sheets = self.sheets(&asked, &mut said);
         let patch = self.patch(&feeds, &mut said);
         if let Some(patch) = patch {
-            self.bench = Some(Bench::new(feeds, patch, sheets, now, self.feed_age));
+            let mut bench = Bench::new(feeds, patch, sheets, now, self.feed_age);
+            bench.words = self.words(&deployers, &mut said);
+            self.bench = Some(bench);
             self.round += 1;
         }
         say(said)
+    }
+
+    /// What deployment tools say. It is held against the hosts, and proves nothing.
+    fn words(&self, deployers: &[(SetName, PathBuf)], said: &mut Vec<Sensed>) -> Words {
+        let mut words = Words::default();
+        for (name, path) in deployers {
+            let before = words.counts();
+            match words.add(path) {
+                Ok(()) => {
+                    let now = words.counts();
+                    let (seen, errors) = (now.0 - before.0, now.1 - before.1);
+                    let of = Watched::Feed(name.clone());
+                    said.push(self.sensed(Fact::Pulse { of, seen, errors }, None));
+                }
+                Err(error) => said.push(self.blind(name, &error.why)),
+            }
+        }
+        words
     }
 
     /// Every feed that can be read. One that cannot is told, and its hosts are then in no feed: unknown, not fine.
@@ -196,7 +217,7 @@ impl Auditor {
                 .flat_map(|origin| &origin.columns)
                 .map(|(heading, meaning)| format!("{heading}={meaning}"))
                 .collect();
-            match Sheets::read(std::slice::from_ref(path), &columns) {
+            match Sheets::read(std::slice::from_ref(path), &columns, None) {
                 Ok(sheets) => {
                     let (rows, rejected) = sheets.counts();
                     said.push(self.sensed(
@@ -316,7 +337,7 @@ impl Auditor {
         let mut said = Vec::new();
         if changed {
             let files = host(name, files);
-            let rows = audit(&files, bench, false);
+            let rows = audit(&files, bench, None);
             known.dated = dated(&files, seen.newest);
             known.round = Some(self.round);
             said = known.said(&of, &rows);
@@ -359,6 +380,12 @@ impl Auditor {
                     }
                 }
                 Err(why) => said.push(self.blind(&origin.name, &why)),
+            }
+        }
+        for (list, hosts) in self.bench.iter().flat_map(|bench| bench.words.hosts()) {
+            for host in hosts {
+                let why = format!("{list} names it, and no inventory of it came");
+                missed.entry(plain(host)).or_insert((list.to_owned(), why));
             }
         }
         for (host, origin) in &self.asked {

@@ -63,7 +63,7 @@ pub(super) fn prove(bench: &Bench, nonce: &Nonce, now: Time) -> Result<Vec<Sense
     let removed = fs::remove_dir_all(&folder);
     let files = files.map_err(|error| blind(&error))?;
     removed.map_err(|error| blind(&error))?;
-    let mut rows = audit(&files, bench, false);
+    let mut rows = audit(&files, bench, None);
     // What else is asked of every host is not what is proven here, and nobody must hear of it.
     let planted = |line: &Line| line.requirement.is_none() && line.package == sample.package;
     rows.lines.retain(planted);

@@ -189,6 +189,51 @@ fn a_bundle_that_does_not_come_is_told_and_so_is_a_host_that_never_came() {
     assert_eq!(told.count(), 2, "{late:?}");
 }
 
+/// 2004 in one test: the deployment tool says that all was well.
+#[test]
+fn a_deployers_word_is_held_against_the_hosts_and_its_hosts_must_answer() {
+    let more = "[[patch.deployer]]\nname = \"wsus\"\npath = \"DIR/wsus.csv\"\n\
+                [[patch.baseline]]\nname = \"sheet\"\npath = \"DIR/soll.csv\"\n";
+    let mut office = Office::new("word", more);
+    let sheet = "Bulletin;File;Version\nMS04-011 (835732);lsasrv.dll;5.1.2600.1361\n";
+    fs::write(office.dir.join("soll.csv"), sheet).unwrap();
+    let host = office.dir.join("inventories/ws1");
+    fs::create_dir_all(&host).unwrap();
+    let systeminfo = "Host Name:                 ws1\r\nOS Name:                   Microsoft Windows XP Professional\r\n\
+                      OS Version:                5.1.2600 Service Pack 1 Build 2600\r\n\
+                      OS Manufacturer:           Microsoft Corporation\r\nSystem type:               X86-based PC\r\n\
+                      Hotfix(s):                 1 Hotfix(s) Installed.\r\n                           [01]: KB111111\r\n";
+    fs::write(host.join("systeminfo.txt"), systeminfo).unwrap();
+    let files =
+        "\"Path\",\"FileVersion\"\r\n\"C:\\WINDOWS\\system32\\lsasrv.dll\",\"5.1.2600.1106\"\r\n";
+    fs::write(host.join("files.csv"), files).unwrap();
+    let export = "Computer Name,Update,Status\nws1,KB835732,Installed\nws7,KB835732,Installed\n";
+    fs::write(office.dir.join("wsus.csv"), export).unwrap();
+    let said = office.cycle(DAY);
+    let contradicted = said.iter().any(|sensed| {
+        let Fact::Audited(row) = &sensed.fact else {
+            return false;
+        };
+        let Seen::Ladder(ladder) = &row.seen else {
+            return false;
+        };
+        sensed.host.as_str() == "ws1"
+            && row.asked == Asked::Baseline
+            && cordon_patch::stand(ladder, row.needs).word() == "contradicted"
+    });
+    assert!(contradicted, "{said:?}");
+    let silent = closings(&said);
+    assert!(
+        silent.iter().any(|(host, why)| {
+            host == "ws7"
+                && why
+                    .as_ref()
+                    .is_some_and(|why| why.contains("wsus.csv names it"))
+        }),
+        "{silent:?}"
+    );
+}
+
 #[test]
 fn a_feed_that_cannot_be_read_is_told_and_nothing_that_rested_on_it_is_fine() {
     let mut office = Office::new("feed", "");

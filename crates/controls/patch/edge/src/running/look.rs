@@ -13,6 +13,7 @@ use std::{
 use super::{
     Build, How, Looked, RunningError, Stale, Unseen,
     elf::{self, Bytes, ElfError, Word},
+    loader,
     maps::{self, Mapping, Name, Stat},
     place::{Identity, Pieces, Place, Places},
 };
@@ -179,6 +180,7 @@ impl Look {
             (self.stale.len(), self.unseen.len(), self.looked);
         for _ in 0..MAX_ATTEMPTS {
             self.mappings(&process, &mappings);
+            self.moved_aside(&process, &bytes);
             if (self.stale.len(), self.unseen.len()) == (stale_before, unseen_before) {
                 break;
             }
@@ -244,6 +246,62 @@ impl Look {
         }
     }
 
+    /// Libraries that are still where `maps` calls them, and not where the loader found them.
+    fn moved_aside(&mut self, process: &Process<'_>, maps: &[u8]) {
+        let links = match loader::links(process.folder) {
+            Ok(links) => links,
+            Err(error) if gone(&error) => return,
+            Err(error) => {
+                return self.unseen.push(Unseen {
+                    pid: process.pid,
+                    process: process.stat.name.clone(),
+                    path: None,
+                    why: format!(
+                        "by which names it loaded its libraries could not be asked: {error}"
+                    ),
+                });
+            }
+        };
+        let mapped = maps::file_mappings(maps).unwrap_or_default(); // default: because it was understood before
+        for link in links {
+            if let Some(how) = Self::moved(process, &mapped, &link) {
+                self.stale.push(Stale {
+                    pid: process.pid,
+                    process: process.stat.name.clone(),
+                    started_secs: process.started_ms / 1000,
+                    path: OsStr::from_bytes(&link.name).into(),
+                    root: process.folder.join("root"),
+                    how,
+                });
+            }
+        }
+    }
+
+    fn moved(process: &Process<'_>, mapped: &[Mapping], link: &loader::Link) -> Option<How> {
+        let mapping = mapped
+            .iter()
+            .find(|one| (one.start..one.end).contains(&link.dynamic))?;
+        // What the process sees of itself is not what we see; a relative name is of where it began.
+        let of_a_process = [&b"/proc/"[..], b"/dev/"];
+        if !link.name.starts_with(b"/") || of_a_process.iter().any(|one| link.name.starts_with(one))
+        {
+            return None;
+        }
+        // Only where `maps` calls it by a name that leads to it: what else became of it is judged there.
+        let place = &process.place;
+        let at = place.within(&mapping.name)?;
+        let own = place.of_the_loader(process.folder, at)?;
+        let runs = place.look(at).ok().flatten()?; // ok: because then it is told of where it is mapped
+        let found = own.look(&link.name).ok().flatten()?; // ok: likewise
+        if runs.inode != mapping.inode || runs.is(&found) {
+            return None;
+        }
+        Some(How::Replaced {
+            runs: build_of(place.open(at, &runs)),
+            on_disk: build_of(own.open(&link.name, &found)),
+        })
+    }
+
     fn judge(&mut self, process: &Process<'_>, mapping: &Mapping) -> Judged {
         let mut at_name = None;
         for name in maps::names(&mapping.name) {
@@ -282,6 +340,11 @@ impl Look {
                 Err(error) if !name.marked => Judged::Unseen(format!(
                     "another inode has its name, and whether it is another file could not be asked: {error}"
                 )),
+                // A file of which another took the name is marked by the kernel. In another namespace what
+                // is not marked was of a root that the process has left: the name is another file's.
+                Ok(_) if !name.marked && !process.place.is_ours() => Judged::Unseen(
+                    "its name leads to another file, and it was not replaced: it may be of a root that the process left".into(),
+                ),
                 Ok(_) | Err(_) => {
                     let runs = build_of(map_file(process, mapping));
                     let on_disk = self.build_on_disk(process, path, &found);

@@ -12,7 +12,7 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 /// What the kernel adds to the name of a file that has none any more.
 const DELETED: &[u8] = b" (deleted)";
 
-/// An executable mapping of a file.
+/// A mapping of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mapping {
     /// First address.
@@ -46,6 +46,15 @@ pub enum ProcError {
 /// The executable mappings of files among the lines of `maps`. `[vdso]`, `[heap]` and what has no
 /// name are of no file.
 pub fn executable_mappings(maps: &[u8]) -> Result<Vec<Mapping>, ProcError> {
+    mappings(maps, true)
+}
+
+/// All mappings of files among the lines of `maps`: also those of their data.
+pub fn file_mappings(maps: &[u8]) -> Result<Vec<Mapping>, ProcError> {
+    mappings(maps, false)
+}
+
+fn mappings(maps: &[u8], only_executable: bool) -> Result<Vec<Mapping>, ProcError> {
     let mut all = Vec::new();
     for line in maps
         .split(|byte| *byte == b'\n')
@@ -53,7 +62,8 @@ pub fn executable_mappings(maps: &[u8]) -> Result<Vec<Mapping>, ProcError> {
     {
         let malformed = || ProcError::Mapping(shown(line));
         let (mapping, executable) = mapping(line).ok_or_else(malformed)?;
-        if executable && mapping.inode != 0 && mapping.name.starts_with(b"/") {
+        if (executable || !only_executable) && mapping.inode != 0 && mapping.name.starts_with(b"/")
+        {
             all.push(mapping);
         }
     }

@@ -8,8 +8,11 @@
 //! [`running`] reads, [`maps`], [`elf`] and [`kernel`] judge and are pure. What could not be looked
 //! at is counted and told, never left out.
 //!
-//! Not seen: a library that was moved aside before the new one took its name. The kernel then calls
-//! the mapping by the new place of the old file, where it still is.
+//! A library that was moved aside before the new one took its name is called by its new place in
+//! `maps`, where it still is. The loader of each process remembers by which name it found it
+//! ([`loader`]), and where that name leads now is looked up. Not seen: a program that was moved aside
+//! (nobody remembers its name in a way that scripts and emulators do not share), and a library of a
+//! process of another word size than ours.
 
 #[cfg(test)]
 mod blind_tests;
@@ -17,8 +20,11 @@ pub mod elf;
 pub mod kernel;
 #[cfg(test)]
 mod kernel_tests;
+pub mod loader;
 mod look;
 pub mod maps;
+#[cfg(test)]
+mod moved_tests;
 mod place;
 #[cfg(test)]
 mod tests;

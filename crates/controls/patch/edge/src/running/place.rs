@@ -54,6 +54,8 @@ pub(super) struct Place {
     pub(super) root: PathBuf,
     /// What is in front of every name, and not part of it in that root.
     chrooted: Vec<u8>,
+    /// Where in `root` the process's own root is, empty where they are the same.
+    entered: Vec<u8>,
     /// Whose mounts.
     pub(super) namespace: PathBuf,
 }
@@ -91,18 +93,24 @@ impl Places {
 
     pub(super) fn of(&self, folder: &Path) -> io::Result<Place> {
         let namespace = fs::read_link(folder.join("ns/mnt"))?;
+        let link = fs::read_link(folder.join("root"))?;
+        let entered = match link.as_os_str().as_bytes() {
+            b"/" => Vec::new(),
+            other => other.to_vec(),
+        };
         if namespace == self.own {
             return Ok(Place {
                 root: self.proc.join("self/root"),
                 chrooted: Vec::new(),
+                entered,
                 namespace,
             });
         }
-        let link = fs::read_link(folder.join("root"))?;
-        if link == Path::new("/") {
+        if entered.is_empty() {
             return Ok(Place {
                 root: folder.join("root"),
                 chrooted: Vec::new(),
+                entered,
                 namespace,
             });
         }
@@ -110,11 +118,13 @@ impl Places {
             Some(root) => Place {
                 root: root.clone(),
                 chrooted: Vec::new(),
+                entered,
                 namespace,
             },
             None => Place {
                 root: folder.join("root"),
-                chrooted: link.as_os_str().as_bytes().to_vec(),
+                chrooted: entered,
+                entered: Vec::new(),
                 namespace,
             },
         })
@@ -122,10 +132,28 @@ impl Places {
 }
 
 impl Place {
+    /// Whether its mounts are those that we see.
+    pub(super) fn is_ours(&self) -> bool {
+        self.root.ends_with("self/root")
+    }
+
     /// The name within the root; none if it is outside of what can be reached.
     pub(super) fn within<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
         let rest = path.strip_prefix(self.chrooted.as_slice())?;
         rest.starts_with(b"/").then_some(rest)
+    }
+
+    /// The root in which the names are to be looked up by which a process loaded the file at `at`; none
+    /// if that cannot be told. A daemon that loaded its libraries and then entered a root has their
+    /// names from outside of it, and other files may have them inside.
+    pub(super) fn of_the_loader(&self, folder: &Path, at: &[u8]) -> Option<Self> {
+        let inside = at.strip_prefix(self.entered.as_slice())?.starts_with(b"/");
+        inside.then(|| Self {
+            root: folder.join("root"),
+            chrooted: Vec::new(),
+            entered: Vec::new(),
+            namespace: self.namespace.clone(),
+        })
     }
 
     /// What is at `path` now; none if nothing is.

@@ -45,10 +45,10 @@ impl Drop for Folder {
 }
 
 /// A `cat` that has answered once and waits for more.
-struct Cat(Child);
+pub(super) struct Cat(Child);
 
 impl Cat {
-    fn start(command: &mut Command) -> Self {
+    pub(super) fn start(command: &mut Command) -> Self {
         let child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -75,7 +75,7 @@ impl Cat {
         Self::start(Command::new("cat").env("LD_PRELOAD", link))
     }
 
-    fn judged(&self) -> Running {
+    pub(super) fn judged(&self) -> Running {
         running_of(&Roots::default(), &[], &[self.0.id()]).unwrap()
     }
 }
@@ -88,7 +88,7 @@ impl Drop for Cat {
 }
 
 /// A library that this very process maps, or one that lies beside it.
-fn system(name: &str) -> PathBuf {
+pub(super) fn system(name: &str) -> PathBuf {
     let all = maps::executable_mappings(&fs::read("/proc/self/maps").unwrap()).unwrap();
     let mut libc = all
         .iter()
@@ -113,14 +113,14 @@ fn system(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("no {name} beside {}", folder.display()))
 }
 
-fn id_of(path: &Path) -> Build {
+pub(super) fn id_of(path: &Path) -> Build {
     let bytes = fs::read(path).unwrap();
     let elf = read_elf(bytes.as_slice()).unwrap();
     Build::Id(build_id(bytes.as_slice(), &elf).unwrap().unwrap())
 }
 
 /// The one finding there must be.
-fn only(running: &Running) -> &Stale {
+pub(super) fn only(running: &Running) -> &Stale {
     assert_eq!(running.unseen, []);
     assert_eq!(running.looked.processes, 1);
     assert_eq!(running.stale.len(), 1, "{:?}", running.stale);
@@ -128,7 +128,7 @@ fn only(running: &Running) -> &Stale {
 }
 
 #[track_caller]
-fn nothing(running: &Running) {
+pub(super) fn nothing(running: &Running) {
     assert_eq!(
         (running.stale.as_slice(), running.unseen.as_slice()),
         (&[][..], &[][..])
@@ -141,7 +141,7 @@ fn nothing(running: &Running) {
     );
 }
 
-fn root() -> bool {
+pub(super) fn root() -> bool {
     fs::metadata("/proc/self/map_files").is_ok()
         && fs::read_to_string("/proc/self/status")
             .unwrap()
@@ -395,7 +395,7 @@ fn no_image_of_this_machine_is_called_overwritten() {
 }
 
 /// A root of its own in `folder`: cat, and all it maps, under the host's own paths.
-fn jail(folder: &Folder) -> PathBuf {
+pub(super) fn jail(folder: &Folder) -> PathBuf {
     let cat = Cat::start(&mut Command::new("cat"));
     let mapped = fs::read(format!("/proc/{}/maps", cat.0.id())).unwrap();
     let jail = folder.0.join("jail");
