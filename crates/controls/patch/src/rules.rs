@@ -62,7 +62,7 @@ pub(crate) const UPDATES: Rule = Rule {
     title: "{what} missing",
     advice: "A fix exists for each and the host does not have it. The plan names the smallest set that mends \
              them all, the most urgent first, grouped by restart.",
-    command: Some("cordon patch plan --host {host}"),
+    command: Some("cordon patch plan"),
     attack: &["T1190", "T1210"],
     explained_by: &[LOST],
     ..rule("patch.updates-missing", Severity::High)

@@ -1,6 +1,9 @@
 //! What a look means for a tired reader: one sentence, each control, what to do first.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use cordon_engine::{Engine, Entry, Life};
 use cordon_model::{
@@ -113,7 +116,7 @@ impl Posture {
             at: engine.at(),
             host: engine.me().to_string(),
             verdict: verdict(&controls, &findings),
-            next: next(&findings),
+            next: next(&findings, engine.me().as_str()),
             controls,
             findings,
             notes: notes.iter().map(ToString::to_string).collect(),
@@ -305,20 +308,37 @@ const fn is(state: Standing, many: bool) -> &'static str {
     }
 }
 
-fn next(findings: &[FindingLine]) -> Vec<Todo> {
+fn next(findings: &[FindingLine], me: &str) -> Vec<Todo> {
     let mut todos: Vec<Todo> = Vec::new();
+    let mut hosts: Vec<BTreeSet<&str>> = Vec::new();
     for finding in findings.iter().filter(|finding| is_open(finding)) {
-        let same = |todo: &&mut Todo| todo.command.is_some() && todo.command == finding.command;
-        if let Some(todo) = todos.iter_mut().find(same) {
-            todo.mends += 1; // what one command mends is one thing to do
+        let same = |todo: &Todo| todo.command.is_some() && todo.command == finding.command;
+        if let Some(at) = todos.iter().position(same) {
+            if let (Some(todo), Some(hosts)) = (todos.get_mut(at), hosts.get_mut(at)) {
+                todo.mends += 1; // what one command mends is one thing to do
+                hosts.insert(&finding.host);
+            }
             continue;
         }
+        hosts.push(BTreeSet::from([finding.host.as_str()]));
+        let elsewhere = finding.host != me && !finding.title.contains(finding.host.as_str());
+        let on = if elsewhere {
+            format!(" on {}", finding.host)
+        } else {
+            String::new()
+        };
         todos.push(Todo {
-            what: capital(&finding.title),
+            what: format!("{}{on}", capital(&finding.title)),
             severity: finding.severity,
             command: finding.command.clone(),
             mends: 1,
         });
+    }
+    for (todo, hosts) in todos.iter_mut().zip(&hosts) {
+        if hosts.len() > 1 {
+            let more = plural(hosts.len() - 1, "more host");
+            todo.what = format!("{}, and the like on {more}", todo.what);
+        }
     }
     todos.truncate(MAX_NEXT);
     todos
