@@ -433,6 +433,20 @@ impl Engine {
                 self.ledger.clear(&key, event.at, &mut self.outcomes);
             }
             Verdict::Do(order) => self.head.orders.propose(order, &mut self.outcomes),
+            Verdict::Part(mut finding) => {
+                finding.key.by = by.clone();
+                finding.evidence.push(Evidence {
+                    by: by.clone(),
+                    seq: event.seq,
+                });
+                if self.heard(FactKind::Found) {
+                    self.push_at(
+                        finding.key.host.clone(),
+                        event.said,
+                        Fact::Found(Box::new(finding)),
+                    );
+                }
+            }
         }
     }
 
@@ -460,11 +474,15 @@ impl Engine {
     }
 
     fn push(&mut self, host: Host, fact: Fact) {
+        self.push_at(host, None, fact);
+    }
+
+    fn push_at(&mut self, host: Host, said: Option<Time>, fact: Fact) {
         let at = self.head.clock.last();
         self.queue.push_back(Event {
             seq: 0,
             at,
-            said: None,
+            said,
             host,
             probe: None,
             fact,
