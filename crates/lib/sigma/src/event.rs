@@ -133,6 +133,10 @@ impl Event {
         self.values.get(value).map_or("", |value| span(&self.lower, value.lower))
     }
 
+    pub(crate) fn is_null(&self, value: usize) -> bool {
+        self.values.get(value).is_none_or(|value| value.kind == Kind::Null)
+    }
+
     pub(crate) fn number(&self, value: usize) -> Option<Number> {
         let known = self.values.get(value)?;
         match known.kind {

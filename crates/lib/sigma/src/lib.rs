@@ -1,19 +1,27 @@
 //! Sigma.
+mod engine;
 mod error;
 mod event;
+mod index;
 mod intern;
 mod json;
 mod network;
 mod number;
 mod pattern;
+mod program;
 mod read;
 mod regexes;
 mod rule;
+mod scratch;
 mod set;
 mod stamp;
+mod test;
 mod windows;
 mod yaml;
 pub use event::*;
 pub use json::*;
 pub use set::*;
 pub use error::*;
+pub use engine::Engine;
+pub use scratch::Scratch;
+pub use rule::*;

@@ -142,6 +142,22 @@ impl Pattern {
         shown
     }
 
+    /// Bytes that differ for different patterns.
+    pub(crate) fn key(&self) -> Vec<u8> {
+        let mut key = Vec::new();
+        for token in &self.tokens {
+            match token {
+                Token::Text(text) => {
+                    key.push(0xff);
+                    key.extend_from_slice(text.as_bytes());
+                }
+                Token::Any => key.push(0xfe),
+                Token::One => key.push(0xfd),
+            }
+        }
+        key
+    }
+
     /// How it is looked up.
     pub(crate) fn shape(&self) -> Shape<'_> {
         match self.tokens.as_slice() {
