@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{
     event::Event,
+    explain::{Explanation, explain},
     index::Index,
     program::{Class, Node, Program, witness},
     rule::{LogSource, Rule},
@@ -26,10 +27,10 @@ pub struct Engine {
     rules: Vec<Rule>,
     pub(crate) program: Program,
     /// The node of each rule's condition; none if it is never evaluated.
-    roots: Vec<Option<u32>>,
+    pub(crate) roots: Vec<Option<u32>>,
     /// The different logsources of rules, and which of them each rule has.
-    groups: Vec<LogSource>,
-    rule_group: Vec<u32>,
+    pub(crate) groups: Vec<LogSource>,
+    pub(crate) rule_group: Vec<u32>,
     /// For each source that a Windows event tells by itself, the groups that hold.
     windows: Vec<Bits>,
     /// By field, then the index over all values for keywords.
@@ -104,6 +105,11 @@ impl Engine {
     pub fn source_holds(&self, rule: usize, event: &Event) -> bool {
         let rule = self.rules.get(rule);
         rule.is_some_and(|rule| event.sources().iter().any(|source| rule.source.holds_for(source)))
+    }
+
+    /// Why a rule matches an event, or why not. None: there is no such rule.
+    pub fn explain(&self, rule: usize, event: &Event) -> Option<Explanation> {
+        self.rules.get(rule).map(|rule| explain(rule, event))
     }
 
     /// Builds the index of every field.

@@ -112,13 +112,14 @@ impl Event {
 
     /// The values of a field, as text; none for null.
     pub fn get<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Option<&'a str>> {
+        self.places(name).map(|value| (!self.is_null(value)).then(|| self.text(value)))
+    }
+
+    /// Places of the values of a field.
+    pub(crate) fn places<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> + 'a {
         let hash = intern::hash(name.as_bytes());
         let named = self.entries.iter().filter(move |entry| entry.hash == hash && self.name(entry) == name);
-        named.map(|entry| {
-            let index = entry.value as usize;
-            let null = self.values.get(index).is_none_or(|value| value.kind == Kind::Null);
-            (!null).then(|| self.text(index))
-        })
+        named.map(|entry| entry.value as usize)
     }
 
     pub(crate) fn name(&self, entry: &Entry) -> &str {

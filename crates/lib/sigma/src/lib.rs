@@ -1,7 +1,10 @@
 //! Sigma.
+mod correlate;
+mod coverage;
 mod engine;
 mod error;
 mod event;
+mod explain;
 mod index;
 mod intern;
 mod json;
@@ -25,3 +28,6 @@ pub use error::*;
 pub use engine::Engine;
 pub use scratch::Scratch;
 pub use rule::*;
+pub use correlate::*;
+pub use coverage::*;
+pub use explain::*;

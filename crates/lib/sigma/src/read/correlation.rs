@@ -12,6 +12,8 @@ use crate::{
 
 /// Days of the longest timespan.
 pub const MAX_TIMESPAN_DAYS: u64 = 366;
+/// The highest bound of a count of events or values.
+pub const MAX_COUNT: i128 = 1_000_000;
 /// Rules that one correlation names.
 pub const MAX_CORRELATED: usize = 1_000;
 
@@ -88,8 +90,8 @@ fn kind(node: &Node, body: &Node, rules: &[String]) -> Result<CorrelationKind, A
         Ok(CorrelationKind::Value(aggregate, field, bounds(needed()?)?))
     };
     match node.text("type")? {
-        "event_count" => Ok(CorrelationKind::EventCount(bounds(needed()?)?)),
-        "value_count" => Ok(CorrelationKind::ValueCount(fields(needed()?)?, bounds(needed()?)?)),
+        "event_count" => Ok(CorrelationKind::EventCount(counts(needed()?)?)),
+        "value_count" => Ok(CorrelationKind::ValueCount(fields(needed()?)?, counts(needed()?)?)),
         "value_sum" => value(Aggregate::Sum),
         "value_avg" => value(Aggregate::Average),
         "value_median" => value(Aggregate::Percentile(50.0)),
@@ -133,6 +135,16 @@ fn never_positive(condition: &Condition) -> bool {
         Condition::Or(arms) => arms.iter().any(never_positive),
         Condition::AtLeast(least, _) => *least == 0,
     }
+}
+
+/// Bounds of a count, which is remembered event by event.
+fn counts(node: &Node) -> Result<Vec<Bound>, At> {
+    let bounds = bounds(node)?;
+    let high = |bound: &Bound| bound.limit > Number::Whole(MAX_COUNT);
+    if bounds.iter().any(high) {
+        return Err(At::wrong(node.line, "condition", "counts of at most 1,000,000", "more"));
+    }
+    Ok(bounds)
 }
 
 fn bounds(node: &Node) -> Result<Vec<Bound>, At> {

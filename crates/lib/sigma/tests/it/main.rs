@@ -1,0 +1,10 @@
+//! The crate on real rules and events. Where the corpora are absent each test says so and is counted
+//! as skipped.
+#![cfg(test)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read their corpora from files"
+)]
+
+mod corpus;
+mod official;
