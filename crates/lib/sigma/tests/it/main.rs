@@ -7,4 +7,7 @@
 )]
 
 mod corpus;
+mod naive;
 mod official;
+mod random;
+mod same;
