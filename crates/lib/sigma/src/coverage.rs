@@ -48,7 +48,12 @@ impl Engine {
     /// Nothing seen yet.
     pub fn coverage(&self) -> Coverage {
         let fields = Bits::new(self.program.fields.len());
-        Coverage { seen: Bits::new(self.groups.len()), fields: vec![fields; self.groups.len()], events: 0, unsourced: 0 }
+        Coverage {
+            seen: Bits::new(self.groups.len()),
+            fields: vec![fields; self.groups.len()],
+            events: 0,
+            unsourced: 0,
+        }
     }
 
     /// Takes an event into account.
@@ -107,16 +112,26 @@ impl Engine {
             }
             Some(Node::All(from, to)) => children(*from, *to)
                 .map(|child| self.possible(*child, seen))
-                .fold((true, false), |(yes, no), (can, cannot)| (yes && can, no || cannot)),
+                .fold((true, false), |(yes, no), (can, cannot)| {
+                    (yes && can, no || cannot)
+                }),
             Some(Node::Any(from, to)) => children(*from, *to)
                 .map(|child| self.possible(*child, seen))
-                .fold((false, true), |(yes, no), (can, cannot)| (yes || can, no && cannot)),
+                .fold((false, true), |(yes, no), (can, cannot)| {
+                    (yes || can, no && cannot)
+                }),
             Some(Node::AnyAtoms(from, to)) => children(*from, *to)
                 .map(|atom| self.atom_possible(*atom, seen))
-                .fold((false, true), |(yes, no), (can, cannot)| (yes || can, no && cannot)),
+                .fold((false, true), |(yes, no), (can, cannot)| {
+                    (yes || can, no && cannot)
+                }),
             Some(Node::AtLeast(least, from, to)) => {
-                let can = children(*from, *to).filter(|child| self.possible(**child, seen).0).count();
-                let must = children(*from, *to).filter(|child| !self.possible(**child, seen).1).count();
+                let can = children(*from, *to)
+                    .filter(|child| self.possible(**child, seen).0)
+                    .count();
+                let must = children(*from, *to)
+                    .filter(|child| !self.possible(**child, seen).1)
+                    .count();
                 (can >= *least as usize, must < *least as usize)
             }
             None => (false, true),
@@ -127,7 +142,8 @@ impl Engine {
         let Some(atom) = self.program.atoms.get(atom as usize) else {
             return (false, true);
         };
-        let there = atom.field.is_none_or(|field| seen.has(field)) && atom.other.is_none_or(|field| seen.has(field));
+        let there = atom.field.is_none_or(|field| seen.has(field))
+            && atom.other.is_none_or(|field| seen.has(field));
         match &atom.test {
             _ if there => (true, true),
             Test::Null | Test::Exists(false) => (true, false),
@@ -142,14 +158,20 @@ impl Engine {
         }
         let mut of_atom = |atom: u32| {
             let atom = self.program.atoms.get(atom as usize);
-            let fields = atom.into_iter().flat_map(|atom| [atom.field, atom.other]).flatten();
+            let fields = atom
+                .into_iter()
+                .flat_map(|atom| [atom.field, atom.other])
+                .flatten();
             let unseen = fields.filter(|field| !seen.has(*field));
             out.extend(unseen.map(|field| self.program.fields.text(field).to_owned()));
         };
         match self.program.nodes.get(node as usize) {
             Some(Node::Atom(atom)) => of_atom(*atom),
             Some(Node::AnyAtoms(from, to)) => {
-                self.program.children(*from, *to).iter().for_each(|atom| of_atom(*atom));
+                self.program
+                    .children(*from, *to)
+                    .iter()
+                    .for_each(|atom| of_atom(*atom));
             }
             Some(Node::All(from, to) | Node::Any(from, to) | Node::AtLeast(_, from, to)) => {
                 for child in self.program.children(*from, *to) {

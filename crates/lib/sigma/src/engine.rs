@@ -72,7 +72,12 @@ impl Engine {
         groups.dedup();
         let group = |rule: &Rule| groups.binary_search(&rule.source).map_or(0, narrow);
         let rule_group: Vec<u32> = rules.iter().map(group).collect();
-        let holding = |source: &LogSource| Bits::of(groups.len(), groups.iter().map(|group| group.holds_for(source)));
+        let holding = |source: &LogSource| {
+            Bits::of(
+                groups.len(),
+                groups.iter().map(|group| group.holds_for(source)),
+            )
+        };
         let windows = windows::SOURCES.iter().map(holding).collect();
         let mut engine = Self {
             id: ENGINES.fetch_add(1, Ordering::Relaxed),
@@ -104,7 +109,12 @@ impl Engine {
     /// Whether the source of a rule is one of the event's.
     pub fn source_holds(&self, rule: usize, event: &Event) -> bool {
         let rule = self.rules.get(rule);
-        rule.is_some_and(|rule| event.sources().iter().any(|source| rule.source.holds_for(source)))
+        rule.is_some_and(|rule| {
+            event
+                .sources()
+                .iter()
+                .any(|source| rule.source.holds_for(source))
+        })
     }
 
     /// Why a rule matches an event, or why not. None: there is no such rule.
@@ -121,14 +131,19 @@ impl Engine {
             if atom.class == Class::Lazy {
                 continue;
             }
-            match atom.field.and_then(|field| by_field.get_mut(field as usize)) {
+            match atom
+                .field
+                .and_then(|field| by_field.get_mut(field as usize))
+            {
                 Some(atoms) => atoms.push(narrow(id)),
                 None => keywords.push(narrow(id)),
             }
         }
         let atoms = &self.program.atoms;
         let build = |ids: &[u32]| {
-            let known = ids.iter().filter_map(|id| Some((*id, atoms.get(*id as usize)?)));
+            let known = ids
+                .iter()
+                .filter_map(|id| Some((*id, atoms.get(*id as usize)?)));
             let index = (!ids.is_empty()).then(|| Index::new(known));
             (index.as_ref().is_none_or(Index::complete), index)
         };
@@ -152,7 +167,7 @@ impl Engine {
 
     /// Decides for each rule which hits make it a candidate.
     fn post(&mut self) {
-        let mut used: Vec<Vec<u32>> = Vec::with_capacity(self.rules.len());
+        let mut below: Vec<Vec<u32>> = Vec::with_capacity(self.rules.len());
         let mut uses = vec![0_u32; self.program.atoms.len()];
         for root in &self.roots {
             let mut atoms = Vec::new();
@@ -166,7 +181,7 @@ impl Engine {
                     *uses += 1;
                 }
             }
-            used.push(atoms);
+            below.push(atoms);
         }
         self.field_groups = vec![Bits::new(self.groups.len()); self.program.fields.len()];
         let mut posts: Vec<(u32, u32, u32)> = Vec::new();
@@ -175,7 +190,7 @@ impl Engine {
                 continue;
             };
             let group = self.rule_group.get(rule).copied().unwrap_or(0);
-            for atom in used.get(rule).into_iter().flatten() {
+            for atom in below.get(rule).into_iter().flatten() {
                 let Some(atom) = self.program.atoms.get(*atom as usize) else {
                     continue;
                 };
@@ -189,7 +204,9 @@ impl Engine {
                 }
             }
             match witness(&self.program, *root, &uses) {
-                Some((_, atoms)) => posts.extend(atoms.iter().map(|atom| (*atom, group, narrow(rule)))),
+                Some((_, atoms)) => {
+                    posts.extend(atoms.iter().map(|atom| (*atom, group, narrow(rule))));
+                }
                 None => {
                     if let Some(always) = self.always.get_mut(group as usize) {
                         always.push(narrow(rule));
@@ -208,9 +225,14 @@ impl Engine {
             let from = narrow(self.segments.len());
             for of_group in of_atom.chunk_by(|a, b| a.1 == b.1) {
                 let start = narrow(self.posted.len());
-                self.posted.extend(of_group.iter().map(|(_, _, rule)| *rule));
+                self.posted
+                    .extend(of_group.iter().map(|(_, _, rule)| *rule));
                 let group = of_group.first().map_or(0, |(_, group, _)| *group);
-                self.segments.push(Segment { group, from: start, to: narrow(self.posted.len()) });
+                self.segments.push(Segment {
+                    group,
+                    from: start,
+                    to: narrow(self.posted.len()),
+                });
             }
             let to = narrow(self.segments.len());
             let atom = of_atom.first().map_or(0, |(atom, _, _)| *atom);
@@ -224,7 +246,9 @@ impl Engine {
         match self.program.nodes.get(node as usize) {
             Some(Node::Atom(atom)) => out.push(*atom),
             Some(Node::Not(inner)) => self.atoms_below(*inner, out),
-            Some(Node::AnyAtoms(from, to)) => out.extend_from_slice(self.program.children(*from, *to)),
+            Some(Node::AnyAtoms(from, to)) => {
+                out.extend_from_slice(self.program.children(*from, *to));
+            }
             Some(Node::All(from, to) | Node::Any(from, to) | Node::AtLeast(_, from, to)) => {
                 for child in self.program.children(*from, *to) {
                     self.atoms_below(*child, out);
@@ -261,7 +285,10 @@ impl Engine {
         }
         if let Some(sources) = event.own_sources() {
             let groups = scratch.routes.of(sources, |source| {
-                Bits::of(self.groups.len(), self.groups.iter().map(|group| group.holds_for(source)))
+                Bits::of(
+                    self.groups.len(),
+                    self.groups.iter().map(|group| group.holds_for(source)),
+                )
             });
             scratch.groups.add(groups);
         }
@@ -274,7 +301,11 @@ impl Engine {
             let Some(field) = self.program.fields.get_hashed(entry.hash, name.as_bytes()) else {
                 continue;
             };
-            if !self.field_groups.get(field as usize).is_some_and(|groups| groups.meets(&scratch.groups)) {
+            if !self
+                .field_groups
+                .get(field as usize)
+                .is_some_and(|groups| groups.meets(&scratch.groups))
+            {
                 continue;
             }
             scratch.link(field, entry.value);
@@ -282,7 +313,11 @@ impl Engine {
                 self.look_up(index, event, entry.value as usize, scratch);
             }
         }
-        if let Some(index) = self.keywords.as_ref().filter(|_| self.keyword_groups.meets(&scratch.groups)) {
+        if let Some(index) = self
+            .keywords
+            .as_ref()
+            .filter(|_| self.keyword_groups.meets(&scratch.groups))
+        {
             for value in 0..event.values.len() {
                 self.look_up(index, event, value, scratch);
             }
@@ -300,33 +335,45 @@ impl Engine {
         if event.is_null(value) {
             return;
         }
-        index.find(event.lower(value), || event.number(value), |atom| {
-            if !scratch.hit(atom) {
-                return;
-            }
-            let (from, to) = self.posts.get(atom as usize).copied().unwrap_or((0, 0));
-            for segment in self.segments.get(from as usize..to as usize).unwrap_or_default() {
-                if scratch.groups.has(segment.group) {
-                    let rules = self.posted.get(segment.from as usize..segment.to as usize);
-                    rules.unwrap_or_default().iter().for_each(|rule| scratch.candidate(*rule));
+        index.find(
+            event.lower(value),
+            || event.number(value),
+            |atom| {
+                if !scratch.hit(atom) {
+                    return;
                 }
-            }
-        });
+                let (from, to) = self.posts.get(atom as usize).copied().unwrap_or((0, 0));
+                for segment in self.segments.get(from as usize..to as usize).unwrap_or(&[]) {
+                    if scratch.groups.has(segment.group) {
+                        let rules = self.posted.get(segment.from as usize..segment.to as usize);
+                        for rule in rules.unwrap_or(&[]) {
+                            scratch.candidate(*rule);
+                        }
+                    }
+                }
+            },
+        );
     }
 
     fn holds(&self, node: u32, event: &Event, scratch: &mut Scratch) -> bool {
         match self.program.nodes.get(node as usize) {
             Some(Node::Atom(atom)) => self.atom(*atom, event, scratch),
             Some(Node::Not(inner)) => !self.holds(*inner, event, scratch),
-            Some(Node::AnyAtoms(from, to)) => {
-                self.program.children(*from, *to).iter().any(|atom| self.atom(*atom, event, scratch))
-            }
-            Some(Node::All(from, to)) => {
-                self.program.children(*from, *to).iter().all(|node| self.holds(*node, event, scratch))
-            }
-            Some(Node::Any(from, to)) => {
-                self.program.children(*from, *to).iter().any(|node| self.holds(*node, event, scratch))
-            }
+            Some(Node::AnyAtoms(from, to)) => self
+                .program
+                .children(*from, *to)
+                .iter()
+                .any(|atom| self.atom(*atom, event, scratch)),
+            Some(Node::All(from, to)) => self
+                .program
+                .children(*from, *to)
+                .iter()
+                .all(|node| self.holds(*node, event, scratch)),
+            Some(Node::Any(from, to)) => self
+                .program
+                .children(*from, *to)
+                .iter()
+                .any(|node| self.holds(*node, event, scratch)),
             Some(Node::AtLeast(least, from, to)) => {
                 let mut left = *least;
                 for node in self.program.children(*from, *to) {

@@ -109,7 +109,9 @@ pub enum Reason {
     #[error("{0} is of Sigma before version 2 and not supported: {1}")]
     Legacy(&'static str, &'static str),
     /// A regular expression that needs look-around or back references: not linear in time.
-    #[error("regular expression `{0}` needs look-around or a back reference, which no linear-time engine has")]
+    #[error(
+        "regular expression `{0}` needs look-around or a back reference, which no linear-time engine has"
+    )]
     LookAround(String),
     /// A regular expression that cannot be compiled.
     #[error("regular expression: {0}")]

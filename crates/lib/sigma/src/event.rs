@@ -4,13 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::{
-    intern,
-    number::Number,
-    pattern::lower_into,
-    rule::LogSource,
-    windows,
-};
+use crate::{intern, number::Number, pattern::lower_into, rule::LogSource, windows};
 
 /// Values of one event; the rest is counted in [`Event::left_out`].
 pub const MAX_VALUES: usize = 16_384;
@@ -74,7 +68,10 @@ impl Event {
 
     /// All sources it is of.
     pub fn sources(&self) -> Vec<&LogSource> {
-        let known = self.known.iter().filter_map(|index| windows::SOURCES.get(usize::from(*index)));
+        let known = self
+            .known
+            .iter()
+            .filter_map(|index| windows::SOURCES.get(usize::from(*index)));
         let own = self.sources.iter().flat_map(|sources| sources.iter());
         own.chain(known).collect()
     }
@@ -105,20 +102,27 @@ impl Event {
     pub fn fields(&self) -> impl Iterator<Item = (&str, Kind, &str)> {
         self.entries.iter().map(|entry| {
             let index = entry.value as usize;
-            let kind = self.values.get(index).map_or(Kind::Null, |value| value.kind);
+            let kind = self
+                .values
+                .get(index)
+                .map_or(Kind::Null, |value| value.kind);
             (self.name(entry), kind, self.text(index))
         })
     }
 
     /// The values of a field, as text; none for null.
     pub fn get<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Option<&'a str>> {
-        self.places(name).map(|value| (!self.is_null(value)).then(|| self.text(value)))
+        self.places(name)
+            .map(|value| (!self.is_null(value)).then(|| self.text(value)))
     }
 
     /// Places of the values of a field.
     pub(crate) fn places<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> + 'a {
         let hash = intern::hash(name.as_bytes());
-        let named = self.entries.iter().filter(move |entry| entry.hash == hash && self.name(entry) == name);
+        let named = self
+            .entries
+            .iter()
+            .filter(move |entry| entry.hash == hash && self.name(entry) == name);
         named.map(|entry| entry.value as usize)
     }
 
@@ -127,15 +131,21 @@ impl Event {
     }
 
     pub(crate) fn text(&self, value: usize) -> &str {
-        self.values.get(value).map_or("", |value| span(&self.texts, value.text))
+        self.values
+            .get(value)
+            .map_or("", |value| span(&self.texts, value.text))
     }
 
     pub(crate) fn lower(&self, value: usize) -> &str {
-        self.values.get(value).map_or("", |value| span(&self.lower, value.lower))
+        self.values
+            .get(value)
+            .map_or("", |value| span(&self.lower, value.lower))
     }
 
     pub(crate) fn is_null(&self, value: usize) -> bool {
-        self.values.get(value).is_none_or(|value| value.kind == Kind::Null)
+        self.values
+            .get(value)
+            .is_none_or(|value| value.kind == Kind::Null)
     }
 
     pub(crate) fn number(&self, value: usize) -> Option<Number> {
@@ -156,7 +166,11 @@ impl Event {
         write(&mut self.texts);
         let text = (from, position(&self.texts));
         let index = position_of(self.values.len());
-        self.values.push(Value { kind, text, lower: text });
+        self.values.push(Value {
+            kind,
+            text,
+            lower: text,
+        });
         Some(index)
     }
 
@@ -168,12 +182,15 @@ impl Event {
     /// Another name, given in parts.
     pub(crate) fn named_parts(&mut self, parts: &[&str], value: u32) {
         let from = position(&self.names);
-        parts.iter().for_each(|part| self.names.push_str(part));
+        for part in parts {
+            self.names.push_str(part);
+        }
         let name = (from, position(&self.names));
         self.entry(name, value);
         if parts.iter().any(|part| part.as_bytes().contains(&b' ')) {
             let from = position(&self.names);
-            let spaceless = |part: &&str| part.chars().filter(|char| *char != ' ').collect::<String>();
+            let spaceless =
+                |part: &&str| part.chars().filter(|char| *char != ' ').collect::<String>();
             let short: String = parts.iter().map(spaceless).collect();
             self.names.push_str(&short);
             self.entry((from, position(&self.names)), value);
@@ -199,7 +216,10 @@ impl Event {
     }
 
     fn first(&self, hash: u64) -> Option<u32> {
-        self.entries.iter().find(|entry| entry.hash == hash).map(|entry| entry.value)
+        self.entries
+            .iter()
+            .find(|entry| entry.hash == hash)
+            .map(|entry| entry.value)
     }
 
     fn classify(&mut self) {
@@ -221,8 +241,13 @@ impl Event {
         let number = self.text(id as usize).parse::<u32>().ok(); // ok: because an id that is no number is of no known kind
         let mut known = std::mem::take(&mut self.known);
         let lower = |value: Option<u32>| value.map(|value| self.lower(value as usize));
-        let service =
-            windows::classify(lower(channel), lower(provider.or(source)), number, lower(kind), &mut known);
+        let service = windows::classify(
+            lower(channel),
+            lower(provider.or(source)),
+            number,
+            lower(kind),
+            &mut known,
+        );
         self.known = known;
         if let (Some(value), None) = (computer, computer_name) {
             self.named("ComputerName", value);
@@ -241,8 +266,16 @@ impl Event {
 
 /// Hashes of the names that say what a Windows event is.
 static WELL_KNOWN: std::sync::LazyLock<[u64; 7]> = std::sync::LazyLock::new(|| {
-    ["Channel", "Provider_Name", "SourceName", "EventID", "EventType", "Computer", "ComputerName"]
-        .map(|name| intern::hash(name.as_bytes()))
+    [
+        "Channel",
+        "Provider_Name",
+        "SourceName",
+        "EventID",
+        "EventType",
+        "Computer",
+        "ComputerName",
+    ]
+    .map(|name| intern::hash(name.as_bytes()))
 });
 
 /// Adds fields to an event. A name may come again: any of its values may match.

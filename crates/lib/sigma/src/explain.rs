@@ -52,7 +52,9 @@ pub struct Explained {
 /// Explains `rule` for `event`.
 pub fn explain(rule: &Rule, event: &Event) -> Explanation {
     let event_sources: Vec<LogSource> = event.sources().into_iter().cloned().collect();
-    let source_holds = event_sources.iter().any(|source| rule.source.holds_for(source));
+    let source_holds = event_sources
+        .iter()
+        .any(|source| rule.source.holds_for(source));
     let condition = condition(&rule.condition, rule, event, false);
     Explanation {
         title: rule.meta.title.clone(),
@@ -66,12 +68,21 @@ pub fn explain(rule: &Rule, event: &Event) -> Explanation {
 }
 
 fn joined(what: String, holds: bool, parts: Vec<Explained>) -> Explained {
-    Explained { what, holds, values: Vec::new(), absent: false, absent_under_not: false, parts }
+    Explained {
+        what,
+        holds,
+        values: Vec::new(),
+        absent: false,
+        absent_under_not: false,
+        parts,
+    }
 }
 
 fn condition(condition: &Condition, rule: &Rule, event: &Event, under_not: bool) -> Explained {
     let all = |arms: &[Condition]| -> Vec<Explained> {
-        arms.iter().map(|arm| self::condition(arm, rule, event, under_not)).collect()
+        arms.iter()
+            .map(|arm| self::condition(arm, rule, event, under_not))
+            .collect()
     };
     match condition {
         Condition::Search(index) => named(*index, rule, event, under_not),
@@ -88,7 +99,10 @@ fn condition(condition: &Condition, rule: &Rule, event: &Event, under_not: bool)
             joined("not".into(), !inner.holds, vec![inner])
         }
         Condition::AtLeast(least, these) => {
-            let parts: Vec<Explained> = these.iter().map(|index| named(*index, rule, event, under_not)).collect();
+            let parts: Vec<Explained> = these
+                .iter()
+                .map(|index| named(*index, rule, event, under_not))
+                .collect();
             let count = parts.iter().filter(|part| part.holds).count();
             joined(format!("{least} of"), count >= *least, parts)
         }
@@ -105,7 +119,10 @@ fn named(index: usize, rule: &Rule, event: &Event, under_not: bool) -> Explained
 
 fn search(search: &Search, event: &Event, under_not: bool) -> Explained {
     let all = |parts: &[Search]| -> Vec<Explained> {
-        parts.iter().map(|part| self::search(part, event, under_not)).collect()
+        parts
+            .iter()
+            .map(|part| self::search(part, event, under_not))
+            .collect()
     };
     match search {
         Search::Item(item) => self::item(item, event, under_not),
@@ -132,7 +149,11 @@ fn item(item: &Item, event: &Event, under_not: bool) -> Explained {
     };
     let mut parts: Vec<Explained> = item.tests.iter().map(one).collect();
     let whole = |parts: &[Explained]| {
-        if item.all { parts.iter().all(|part| part.holds) } else { parts.iter().any(|part| part.holds) }
+        if item.all {
+            parts.iter().all(|part| part.holds)
+        } else {
+            parts.iter().any(|part| part.holds)
+        }
     };
     let mut holds = whole(&parts);
     for group in &item.more {
@@ -142,18 +163,30 @@ fn item(item: &Item, event: &Event, under_not: bool) -> Explained {
         parts.push(joined("one of".into(), any, group));
     }
     let absent = item.field.is_some() && values.is_empty();
-    let shown = values.iter().take(MAX_SHOWN_VALUES).map(|value| {
-        (!event.is_null(*value)).then(|| event.text(*value).to_owned())
-    });
+    let shown = values
+        .iter()
+        .take(MAX_SHOWN_VALUES)
+        .map(|value| (!event.is_null(*value)).then(|| event.text(*value).to_owned()));
     let asked = match (parts.len(), item.all) {
-        (1, _) => parts.first().map(|part| part.what.clone()).unwrap_or_default(),
+        (1, _) => parts
+            .first()
+            .map(|part| part.what.clone())
+            .unwrap_or_default(), // default: because an item has a part
         (_, true) => format!("{field}: all of {}", parts.len()),
         (_, false) => format!("{field}: one of {}", parts.len()),
     };
     Explained {
-        what: if item.negated { format!("not {asked}") } else { asked },
+        what: if item.negated {
+            format!("not {asked}")
+        } else {
+            asked
+        },
         holds: holds != item.negated,
-        values: if item.field.is_some() { shown.collect() } else { Vec::new() },
+        values: if item.field.is_some() {
+            shown.collect()
+        } else {
+            Vec::new()
+        },
         absent,
         absent_under_not: absent && under_not != item.negated,
         parts: if parts.len() > 1 { parts } else { Vec::new() },
@@ -162,10 +195,18 @@ fn item(item: &Item, event: &Event, under_not: bool) -> Explained {
 
 fn holds(test: &Test, event: &Event, values: &[usize], keyword: bool) -> bool {
     match test {
-        Test::Null if !keyword => values.is_empty() || values.iter().any(|value| event.is_null(*value)),
+        Test::Null if !keyword => {
+            values.is_empty() || values.iter().any(|value| event.is_null(*value))
+        }
         Test::Exists(wanted) => values.is_empty() != *wanted,
-        Test::Field { other, relation, cased } => values.iter().any(|value| {
-            event.places(other).any(|other| test::related(event, *value, other, *relation, *cased))
+        Test::Field {
+            other,
+            relation,
+            cased,
+        } => values.iter().any(|value| {
+            event
+                .places(other)
+                .any(|other| test::related(event, *value, other, *relation, *cased))
         }),
         test => values.iter().any(|value| test::holds(test, event, *value)),
     }
@@ -182,27 +223,49 @@ impl Test {
         };
         match self {
             Self::Text { pattern, cased } => {
-                format!("{} `{}`", if *cased { "is, with case," } else { "is" }, pattern.shown())
+                format!(
+                    "{} `{}`",
+                    if *cased { "is, with case," } else { "is" },
+                    pattern.shown()
+                )
             }
             Self::Number { spelled, .. } => format!("is {spelled}"),
-            Self::Order { order: side, number } => format!("{} {}", order(*side), number.real()),
+            Self::Order {
+                order: side,
+                number,
+            } => format!("{} {}", order(*side), number.real()),
             Self::Regex(regex) => format!("matches /{}/", regex.source),
             Self::Network(network) => format!("is in {}", network.shown()),
             Self::Null => "is absent or null".into(),
             Self::Exists(true) => "is there".into(),
             Self::Exists(false) => "is not there".into(),
-            Self::Field { other, relation, cased } => {
+            Self::Field {
+                other,
+                relation,
+                cased,
+            } => {
                 let how = match relation {
                     Relation::Equal => "is",
                     Relation::Starts => "starts with",
                     Relation::Ends => "ends with",
                     Relation::Contains => "contains",
                 };
-                format!("{how} the value of {other}{}", if *cased { ", with case" } else { "" })
+                format!(
+                    "{how} the value of {other}{}",
+                    if *cased { ", with case" } else { "" }
+                )
             }
-            Self::Part { part, order: side, number } => {
+            Self::Part {
+                part,
+                order: side,
+                number,
+            } => {
                 let part = format!("{part:?}").to_lowercase();
-                format!("has the {part} {} {}", side.map_or("=", order), number.real())
+                format!(
+                    "has the {part} {} {}",
+                    side.map_or("=", order),
+                    number.real()
+                )
             }
             Self::Unfilled(name) => format!("is one of %{name}%, which has no values"),
         }
@@ -211,12 +274,34 @@ impl Test {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.title, if self.matches { "matches" } else { "does not match" })?;
+        writeln!(
+            f,
+            "{}: {}",
+            self.title,
+            if self.matches {
+                "matches"
+            } else {
+                "does not match"
+            }
+        )?;
         let sources: Vec<String> = self.event_sources.iter().map(ToString::to_string).collect();
-        let sources = if sources.is_empty() { "no source".to_owned() } else { sources.join(", ") };
-        writeln!(f, "{} source {}, the event is of {sources}", mark(self.source_holds), self.source)?;
+        let sources = if sources.is_empty() {
+            "no source".to_owned()
+        } else {
+            sources.join(", ")
+        };
+        writeln!(
+            f,
+            "{} source {}, the event is of {sources}",
+            mark(self.source_holds),
+            self.source
+        )?;
         for name in &self.unfilled {
-            writeln!(f, "{} placeholder %{name}% has no values, so the rule is not evaluated", mark(false))?;
+            writeln!(
+                f,
+                "{} placeholder %{name}% has no values, so the rule is not evaluated",
+                mark(false)
+            )?;
         }
         tree(f, &self.condition, 0)
     }
@@ -227,10 +312,25 @@ fn mark(holds: bool) -> char {
 }
 
 fn tree(f: &mut fmt::Formatter<'_>, node: &Explained, depth: usize) -> fmt::Result {
-    write!(f, "{:1$}{2} {3}", "", depth * 2, mark(node.holds), node.what)?;
+    write!(
+        f,
+        "{:1$}{2} {3}",
+        "",
+        depth * 2,
+        mark(node.holds),
+        node.what
+    )?;
     if node.absent {
         write!(f, " (the event has no such field")?;
-        write!(f, "{}", if node.absent_under_not { ", so the `not` around it holds)" } else { ")" })?;
+        write!(
+            f,
+            "{}",
+            if node.absent_under_not {
+                ", so the `not` around it holds)"
+            } else {
+                ")"
+            }
+        )?;
     }
     for value in &node.values {
         match value {
@@ -239,5 +339,7 @@ fn tree(f: &mut fmt::Formatter<'_>, node: &Explained, depth: usize) -> fmt::Resu
         }
     }
     writeln!(f)?;
-    node.parts.iter().try_for_each(|part| tree(f, part, depth + 1))
+    node.parts
+        .iter()
+        .try_for_each(|part| tree(f, part, depth + 1))
 }

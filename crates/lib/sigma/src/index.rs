@@ -98,15 +98,24 @@ impl Index {
         if inside.atoms.is_empty() {
             return;
         }
-        let texts = (0..inside.atoms.len()).map(|at| inside.keys.name(u32::try_from(at).unwrap_or(u32::MAX)));
+        let texts = (0..inside.atoms.len())
+            .map(|at| inside.keys.name(u32::try_from(at).unwrap_or(u32::MAX)));
         let bytes: usize = texts.clone().map(<[u8]>::len).sum();
-        let kind = if bytes <= SMALL_AUTOMATON_BYTES { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
+        let kind = if bytes <= SMALL_AUTOMATON_BYTES {
+            AhoCorasickKind::DFA
+        } else {
+            AhoCorasickKind::ContiguousNFA
+        };
         let built = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .kind(Some(kind))
             .prefilter(false)
             .build(texts);
-        self.inside_lists = inside.atoms.iter().map(|atoms| list(&mut self.lists, atoms)).collect();
+        self.inside_lists = inside
+            .atoms
+            .iter()
+            .map(|atoms| list(&mut self.lists, atoms))
+            .collect();
         // It fails only above 2^31 states, which the limits on texts and values keep away.
         self.inside = built.ok(); // ok: because then the atoms are in no list, see `complete`
     }
@@ -117,11 +126,16 @@ impl Index {
     }
 
     /// Calls `hit` with each atom that `value`, lowercased and not null, may hold for.
-    pub(crate) fn find(&self, value: &str, number: impl FnOnce() -> Option<Number>, mut hit: impl FnMut(u32)) {
+    pub(crate) fn find(
+        &self,
+        value: &str,
+        number: impl FnOnce() -> Option<Number>,
+        mut hit: impl FnMut(u32),
+    ) {
         let bytes = value.as_bytes();
         let mut all = |list: List| {
             let atoms = self.lists.get(list.0 as usize..list.1 as usize);
-            atoms.unwrap_or_default().iter().for_each(|atom| hit(*atom));
+            atoms.unwrap_or(&[]).iter().for_each(|atom| hit(*atom));
         };
         if self.any.0 != self.any.1 {
             all(self.any);
@@ -137,7 +151,9 @@ impl Index {
         }
         if !self.numbers.is_empty()
             && let Some(number) = number()
-            && let Ok(at) = self.numbers.binary_search_by(|(known, _)| known.cmp(&number))
+            && let Ok(at) = self
+                .numbers
+                .binary_search_by(|(known, _)| known.cmp(&number))
             && let Some((_, list)) = self.numbers.get(at)
         {
             all(*list);
@@ -171,7 +187,11 @@ impl Trie {
         let mut keys: Vec<(&[u8], bool, &[u32])> = Vec::new();
         for (gathered, is_whole) in [(begun, false), (whole, true)] {
             for (at, atoms) in gathered.atoms.iter().enumerate() {
-                keys.push((gathered.keys.name(u32::try_from(at).unwrap_or(u32::MAX)), is_whole, atoms));
+                keys.push((
+                    gathered.keys.name(u32::try_from(at).unwrap_or(u32::MAX)),
+                    is_whole,
+                    atoms,
+                ));
             }
         }
         keys.sort_unstable_by_key(|(key, is_whole, _)| (*key, *is_whole));
@@ -188,14 +208,27 @@ impl Trie {
                     break;
                 }
                 let list = list(lists, atoms);
-                if *is_whole { node.whole = list } else { node.begun = list }
+                if *is_whole {
+                    node.whole = list;
+                } else {
+                    node.begun = list;
+                }
                 from += 1;
             }
             node.from = u32::try_from(trie.edges.len()).unwrap_or(u32::MAX);
-            for group in keys.get(from..to).unwrap_or_default().chunk_by(|a, b| a.0.get(depth) == b.0.get(depth)) {
-                let byte = group.first().and_then(|(key, _, _)| key.get(depth)).copied().unwrap_or(0);
+            for group in keys
+                .get(from..to)
+                .unwrap_or(&[])
+                .chunk_by(|a, b| a.0.get(depth) == b.0.get(depth))
+            {
+                let byte = group
+                    .first()
+                    .and_then(|(key, _, _)| key.get(depth))
+                    .copied()
+                    .unwrap_or(0);
                 let child = trie.nodes.len() + 1 + queue.len();
-                trie.edges.push((byte, u32::try_from(child).unwrap_or(u32::MAX)));
+                trie.edges
+                    .push((byte, u32::try_from(child).unwrap_or(u32::MAX)));
                 queue.push_back((from, from + group.len(), depth + 1));
                 from += group.len();
             }
@@ -213,7 +246,10 @@ impl Trie {
             if node.begun.0 != node.begun.1 {
                 all(node.begun);
             }
-            let edges = self.edges.get(node.from as usize..node.to as usize).unwrap_or_default();
+            let edges = self
+                .edges
+                .get(node.from as usize..node.to as usize)
+                .unwrap_or(&[]);
             let Some((_, child)) = edges.iter().find(|(label, _)| label == byte) else {
                 return;
             };

@@ -1,5 +1,5 @@
 //! Events out of JSON, streamed into the flat table: no tree is built. Windows events come in many
-//! wrappings (`evtx`, Winlogbeat, NXLog); the fields of all of them get the names that rules use.
+//! wrappings (`evtx`, Winlogbeat, `NXLog`); the fields of all of them get the names that rules use.
 
 use std::fmt;
 
@@ -32,10 +32,18 @@ impl Event {
         if json.len() > MAX_JSON_BYTES {
             return Err(JsonError::TooLong(json.len()));
         }
-        let mut walk = Walk { path: std::mem::take(&mut self.path), event: self };
+        let mut walk = Walk {
+            path: std::mem::take(&mut self.path),
+            event: self,
+        };
         walk.path.clear();
         let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let read = Member { walk: &mut walk, at: At::Root, root: true }.deserialize(&mut deserializer);
+        let read = Member {
+            walk: &mut walk,
+            at: At::Root,
+            root: true,
+        }
+        .deserialize(&mut deserializer);
         let read = read.and_then(|()| deserializer.end());
         self.path = walk.path;
         if let Err(error) = read {
@@ -72,11 +80,10 @@ impl At {
             (Self::Root, "Event") => Self::Event,
             (Self::Root, "winlog") => Self::Winlog,
             (Self::Root | Self::Event, "System") => Self::System(end + 1),
-            (Self::Root | Self::Event, "EventData") | (Self::Winlog, "event_data" | "user_data") => {
-                Self::Data(end + 1)
-            }
+            (Self::Root | Self::Event, "EventData")
+            | (Self::Winlog, "event_data" | "user_data")
+            | (Self::UserData, _) => Self::Data(end + 1),
             (Self::Root | Self::Event, "UserData") => Self::UserData,
-            (Self::UserData, _) => Self::Data(end + 1),
             (Self::System(from), _) => Self::System(from),
             (Self::Data(from), _) => Self::Data(from),
             (Self::Root | Self::Event | Self::Winlog | Self::Plain, _) => Self::Plain,
@@ -149,7 +156,11 @@ struct Member<'w, 'e> {
 }
 
 impl Member<'_, '_> {
-    fn leaf<E: serde::de::Error>(self, kind: Kind, write: impl FnOnce(&mut String)) -> Result<(), E> {
+    fn leaf<E: serde::de::Error>(
+        self,
+        kind: Kind,
+        write: impl FnOnce(&mut String),
+    ) -> Result<(), E> {
         if self.root {
             return Err(E::custom("expected an object"));
         }
@@ -183,7 +194,9 @@ impl<'de> Visitor<'de> for Member<'_, '_> {
     }
 
     fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
-        self.leaf(Kind::Bool, |texts| texts.push_str(if value { "true" } else { "false" }))
+        self.leaf(Kind::Bool, |texts| {
+            texts.push_str(if value { "true" } else { "false" });
+        })
     }
 
     fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
@@ -211,7 +224,14 @@ impl<'de> Visitor<'de> for Member<'_, '_> {
             return Err(A::Error::custom("expected an object"));
         }
         let mut any = false;
-        while items.next_element_seed(Member { walk: &mut *self.walk, at: self.at, root: false })?.is_some() {
+        while items
+            .next_element_seed(Member {
+                walk: &mut *self.walk,
+                at: self.at,
+                root: false,
+            })?
+            .is_some()
+        {
             any = true;
         }
         if !any {
@@ -233,8 +253,15 @@ impl<'de> Visitor<'de> for Member<'_, '_> {
                 break;
             }
             any = true;
-            let at = self.at.below(self.walk.path.get(from..).unwrap_or(""), self.walk.path.len());
-            members.next_value_seed(Member { walk: &mut *self.walk, at, root: false })?;
+            let at = self.at.below(
+                self.walk.path.get(from..).unwrap_or(""),
+                self.walk.path.len(),
+            );
+            members.next_value_seed(Member {
+                walk: &mut *self.walk,
+                at,
+                root: false,
+            })?;
         }
         self.walk.path.truncate(base);
         if !any && base != 0 {

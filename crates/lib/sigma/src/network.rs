@@ -7,7 +7,9 @@ use crate::rule::Network;
 impl Network {
     /// `10.0.0.0/8`, `fe80::/10`, or one address. Host bits are ignored.
     pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
+        let (address, bits) = text
+            .split_once('/')
+            .map_or((text, None), |(a, b)| (a, Some(b)));
         let address: IpAddr = address.trim().parse().ok()?; // ok: because the caller says what was expected
         let (most, skip) = match address {
             IpAddr::V4(_) => (32, 96),
@@ -18,13 +20,17 @@ impl Network {
             Some(bits) => bits.trim().parse().ok()?, // ok: because the caller says what was expected
         };
         let bits = (bits <= most).then(|| bits + skip)?;
-        Some(Self { base: number(address) & mask(bits), bits })
+        Some(Self {
+            base: number(address) & mask(bits),
+            bits,
+        })
     }
 
     /// Whether `text` is an address in it.
     pub fn contains(&self, text: &str) -> bool {
         let text = text.trim();
-        text.parse::<IpAddr>().is_ok_and(|address| number(address) & mask(self.bits) == self.base)
+        text.parse::<IpAddr>()
+            .is_ok_and(|address| number(address) & mask(self.bits) == self.base)
     }
 
     /// In CIDR notation.

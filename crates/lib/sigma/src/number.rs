@@ -50,7 +50,10 @@ impl Number {
     }
 
     /// A float; whole ones are kept exactly, infinite ones are no number.
-    #[expect(clippy::cast_possible_truncation, reason = "it is whole and below 2^63")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "it is whole and below 2^63"
+    )]
     pub fn of_real(real: f64) -> Option<Self> {
         const EXACT: f64 = 9_223_372_036_854_775_808.0;
         if !real.is_finite() {
@@ -100,7 +103,13 @@ mod tests {
 
     #[test]
     fn a_number_is_the_same_however_it_is_written() {
-        for (a, b) in [("42", "42.0"), ("42", "+42"), ("1e3", "1000"), ("-0", "0"), ("007", "7")] {
+        for (a, b) in [
+            ("42", "42.0"),
+            ("42", "+42"),
+            ("1e3", "1000"),
+            ("-0", "0"),
+            ("007", "7"),
+        ] {
             assert_eq!(Number::of_text(a), Number::of_text(b), "{a} {b}");
         }
         assert_eq!(Number::of_rule("0x17"), Number::of_text("23"));

@@ -81,7 +81,9 @@ impl Pattern {
             Token::Any => Token::Any,
             Token::One => Token::One,
         };
-        Self { tokens: self.tokens.iter().map(lower).collect() }
+        Self {
+            tokens: self.tokens.iter().map(lower).collect(),
+        }
     }
 
     /// Each text piece through `change`, which may give several: all combinations.
@@ -186,10 +188,14 @@ impl Pattern {
     /// The longest text that must occur, and whether it must be at the start or the end.
     pub(crate) fn longest(&self) -> Option<(&str, Place)> {
         let last = self.tokens.len().checked_sub(1)?;
-        let texts = self.tokens.iter().enumerate().filter_map(|(at, token)| match token {
-            Token::Text(text) => Some((at, text)),
-            Token::Any | Token::One => None,
-        });
+        let texts = self
+            .tokens
+            .iter()
+            .enumerate()
+            .filter_map(|(at, token)| match token {
+                Token::Text(text) => Some((at, text)),
+                Token::Any | Token::One => None,
+            });
         let (at, text) = texts.max_by_key(|(_, text)| text.len())?;
         let place = match at {
             0 => Place::Start,
@@ -314,7 +320,10 @@ mod tests {
             (r"\\\*", vec![text(r"\*")]),
             (r"\\\x", vec![text(r"\\x")]),
             (r"\\\\x", vec![text(r"\\x")]),
-            (r"a*b?c", vec![text("a"), Token::Any, text("b"), Token::One, text("c")]),
+            (
+                r"a*b?c",
+                vec![text("a"), Token::Any, text("b"), Token::One, text("c")],
+            ),
             ("**", vec![Token::Any]),
             ("", vec![]),
             (r"end\", vec![text(r"end\")]),
@@ -341,7 +350,11 @@ mod tests {
             ("a?", "a", false),
             ("*??", "ä", false),
         ] {
-            assert_eq!(Pattern::parse(rule).matches(value), matches, "{rule} {value}");
+            assert_eq!(
+                Pattern::parse(rule).matches(value),
+                matches,
+                "{rule} {value}"
+            );
         }
     }
 

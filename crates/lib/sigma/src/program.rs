@@ -55,7 +55,11 @@ pub(crate) struct Program {
 impl Program {
     /// Compiles a rule and gives the node of its condition.
     pub(crate) fn rule(&mut self, rule: &Rule) -> u32 {
-        let searches: Vec<u32> = rule.searches.iter().map(|(_, search)| self.search(search)).collect();
+        let searches: Vec<u32> = rule
+            .searches
+            .iter()
+            .map(|(_, search)| self.search(search))
+            .collect();
         self.condition(&rule.condition, &searches)
     }
 
@@ -68,16 +72,26 @@ impl Program {
                 self.node(Tag::Not, 0, &[inner])
             }
             Condition::And(arms) => {
-                let arms: Vec<u32> = arms.iter().map(|arm| self.condition(arm, searches)).collect();
+                let arms: Vec<u32> = arms
+                    .iter()
+                    .map(|arm| self.condition(arm, searches))
+                    .collect();
                 self.node(Tag::All, 0, &arms)
             }
             Condition::Or(arms) => {
-                let arms: Vec<u32> = arms.iter().map(|arm| self.condition(arm, searches)).collect();
+                let arms: Vec<u32> = arms
+                    .iter()
+                    .map(|arm| self.condition(arm, searches))
+                    .collect();
                 self.node(Tag::Any, 0, &arms)
             }
             Condition::AtLeast(least, these) => {
                 let arms: Vec<u32> = these.iter().map(of).collect();
-                self.node(Tag::AtLeast, u32::try_from(*least).unwrap_or(u32::MAX), &arms)
+                self.node(
+                    Tag::AtLeast,
+                    u32::try_from(*least).unwrap_or(u32::MAX),
+                    &arms,
+                )
             }
         }
     }
@@ -97,9 +111,16 @@ impl Program {
     }
 
     fn item(&mut self, item: &Item) -> u32 {
-        let field = item.field.as_ref().map(|field| self.fields.insert(field.as_bytes()));
+        let field = item
+            .field
+            .as_ref()
+            .map(|field| self.fields.insert(field.as_bytes()));
         let mut parts = Vec::new();
-        let tests: Vec<u32> = item.tests.iter().map(|test| self.atom(field, test)).collect();
+        let tests: Vec<u32> = item
+            .tests
+            .iter()
+            .map(|test| self.atom(field, test))
+            .collect();
         if item.all {
             parts.extend(tests.iter().map(|atom| self.node(Tag::Atom, *atom, &[])));
         } else {
@@ -110,7 +131,11 @@ impl Program {
             parts.push(self.any_atoms(&tests));
         }
         let node = self.node(Tag::All, 0, &parts);
-        if item.negated { self.node(Tag::Not, 0, &[node]) } else { node }
+        if item.negated {
+            self.node(Tag::Not, 0, &[node])
+        } else {
+            node
+        }
     }
 
     fn any_atoms(&mut self, atoms: &[u32]) -> u32 {
@@ -133,7 +158,12 @@ impl Program {
                 Test::Field { other, .. } => Some(self.fields.insert(other.as_bytes())),
                 _ => None,
             };
-            self.atoms.push(Atom { field, test: test.clone(), other, class: class(test) });
+            self.atoms.push(Atom {
+                field,
+                test: test.clone(),
+                other,
+                class: class(test),
+            });
         }
         atom
     }
@@ -146,7 +176,9 @@ impl Program {
         key.clear();
         key.push(tag as u8);
         key.extend_from_slice(&number.to_le_bytes());
-        children.iter().for_each(|child| key.extend_from_slice(&child.to_le_bytes()));
+        for child in children {
+            key.extend_from_slice(&child.to_le_bytes());
+        }
         let known = self.node_keys.len();
         let node = self.node_keys.insert(&key);
         self.key = key;
@@ -167,7 +199,7 @@ impl Program {
     }
 
     pub(crate) fn children(&self, from: u32, to: u32) -> &[u32] {
-        self.children.get(from as usize..to as usize).unwrap_or_default()
+        self.children.get(from as usize..to as usize).unwrap_or(&[])
     }
 
     /// What is only needed while rules are added.
@@ -284,7 +316,10 @@ impl Atom {
 /// of them is expected to. None: it may hold though nothing hits.
 pub(crate) fn witness(program: &Program, node: u32, uses: &[u32]) -> Option<(f64, Vec<u32>)> {
     let of_atom = |atom: u32| {
-        let known = program.atoms.get(atom as usize).filter(|known| known.class != Class::Lazy)?;
+        let known = program
+            .atoms
+            .get(atom as usize)
+            .filter(|known| known.class != Class::Lazy)?;
         let uses = uses.get(atom as usize).copied().unwrap_or(1);
         Some((known.expected() * f64::from(uses).sqrt(), atom))
     };
@@ -292,7 +327,10 @@ pub(crate) fn witness(program: &Program, node: u32, uses: &[u32]) -> Option<(f64
         Node::Atom(atom) => of_atom(atom).map(|(cost, atom)| (cost, vec![atom])),
         Node::Not(_) => None,
         Node::All(from, to) => {
-            let found = program.children(from, to).iter().filter_map(|child| witness(program, *child, uses));
+            let found = program
+                .children(from, to)
+                .iter()
+                .filter_map(|child| witness(program, *child, uses));
             found.min_by(|(a, _), (b, _)| a.total_cmp(b))
         }
         Node::Any(from, to) | Node::AtLeast(_, from, to) => {

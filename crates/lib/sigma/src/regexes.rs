@@ -41,13 +41,25 @@ pub(crate) fn compile(source: &str, flags: Flags) -> Result<Regex, Reason> {
         .build()
         .map_err(|error| Reason::Regex(shorten(&error.to_string())))?;
     let mut shown = String::new();
-    let set = [(flags.ignore_case, 'i'), (flags.multi_line, 'm'), (flags.dot_all, 's')];
-    let letters: String = set.iter().filter(|(on, _)| *on).map(|(_, letter)| letter).collect();
+    let set = [
+        (flags.ignore_case, 'i'),
+        (flags.multi_line, 'm'),
+        (flags.dot_all, 's'),
+    ];
+    let letters: String = set
+        .iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, letter)| letter)
+        .collect();
     if !letters.is_empty() {
         shown = format!("(?{letters})");
     }
     shown.push_str(source);
-    Ok(Regex { source: shown, compiled, required: required(&hir) })
+    Ok(Regex {
+        source: shown,
+        compiled,
+        required: required(&hir),
+    })
 }
 
 fn parse(source: &str, flags: Flags) -> Result<Hir, Reason> {
@@ -83,8 +95,12 @@ fn relax(source: &str) -> String {
                 let escaped = after.chars().next();
                 let name = matches!(escaped, Some('p' | 'P' | 'x' | 'u' | 'U'));
                 let length = 1 + escaped.map_or(0, char::len_utf8);
-                let braces = rest.get(length..).filter(|tail| name && tail.starts_with('{'));
-                let braces = braces.and_then(|tail| tail.find('}')).map_or(0, |end| end + 1);
+                let braces = rest
+                    .get(length..)
+                    .filter(|tail| name && tail.starts_with('{'));
+                let braces = braces
+                    .and_then(|tail| tail.find('}'))
+                    .map_or(0, |end| end + 1);
                 let (whole, after) = rest.split_at(length + braces);
                 relaxed.push_str(whole);
                 rest = after;
@@ -114,7 +130,9 @@ fn counts(after: &str) -> bool {
 fn required(hir: &Hir) -> Option<Vec<String>> {
     let texts = walk(hir)?;
     let good = |text: &String| {
-        let rare = |char: char| !char.is_alphanumeric() && !matches!(char, ' ' | '\\' | '/' | '.' | '-' | '"');
+        let rare = |char: char| {
+            !char.is_alphanumeric() && !matches!(char, ' ' | '\\' | '/' | '.' | '-' | '"')
+        };
         text.chars().count() >= 2 || text.chars().all(rare) && !text.is_empty()
     };
     texts.iter().all(good).then_some(texts)
@@ -142,20 +160,18 @@ fn concat(parts: &[Hir]) -> Option<Vec<String>> {
     let mut found: Vec<Vec<String>> = Vec::new();
     let mut run = String::new();
     for part in parts {
-        match single(part) {
-            Some(text) => run.push_str(&text),
-            None => {
-                if matches!(part.kind(), HirKind::Look(_)) {
-                    continue;
-                }
-                found.push(vec![std::mem::take(&mut run)]);
-                found.extend(walk(part));
-            }
+        if let Some(text) = single(part) {
+            run.push_str(&text);
+        } else if !matches!(part.kind(), HirKind::Look(_)) {
+            found.push(vec![std::mem::take(&mut run)]);
+            found.extend(walk(part));
         }
     }
     found.push(vec![run]);
     let shortest = |texts: &Vec<String>| texts.iter().map(String::len).min().unwrap_or(0);
-    let best = found.into_iter().max_by_key(|texts| (shortest(texts), usize::MAX - texts.len()))?;
+    let best = found
+        .into_iter()
+        .max_by_key(|texts| (shortest(texts), usize::MAX - texts.len()))?;
     (shortest(&best) > 0).then_some(best)
 }
 
@@ -167,7 +183,11 @@ fn single(hir: &Hir) -> Option<String> {
             Some(lower(text))
         }
         HirKind::Class(Class::Unicode(class)) => {
-            let mut chars = class.iter().take(3).flat_map(|range| range.start()..=range.end()).take(8);
+            let mut chars = class
+                .iter()
+                .take(3)
+                .flat_map(|range| range.start()..=range.end())
+                .take(8);
             let first = lower(&chars.next()?.to_string());
             let few = class.iter().count() <= 3;
             (few && chars.all(|char| lower(&char.to_string()) == first)).then_some(first)
@@ -184,10 +204,23 @@ mod tests {
     #[test]
     fn what_must_occur_is_found() {
         let found = |source: &str| compile(source, Flags::default()).unwrap().required;
-        let texts = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        let texts = |texts: &[&str]| {
+            Some(
+                texts
+                    .iter()
+                    .map(|text| (*text).to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
         assert_eq!(found(r"net\s+user"), texts(&["user"]));
-        assert_eq!(found(r"(?i)\\(venv|python(.+)?)\\lib\\site-packages\\"), texts(&["ite-package"]));
-        assert_eq!(found(r"(Copy-Item|cpi) .{2,128}"), texts(&["copy-item", "cpi"]));
+        assert_eq!(
+            found(r"(?i)\\(venv|python(.+)?)\\lib\\site-packages\\"),
+            texts(&["ite-package"])
+        );
+        assert_eq!(
+            found(r"(Copy-Item|cpi) .{2,128}"),
+            texts(&["copy-item", "cpi"])
+        );
         assert_eq!(found(r".{150}"), None);
         assert_eq!(found(r"[a-z]+\d"), None);
         assert_eq!(found(r"^[Cc]:\\.{1,9}\.exe"), texts(&[".exe"]));

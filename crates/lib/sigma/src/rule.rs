@@ -122,7 +122,11 @@ impl LogSource {
     /// Of an event: an empty word is not said.
     pub fn new(product: &str, category: &str, service: &str) -> Self {
         let word = |text: &str| (!text.is_empty()).then(|| text.to_lowercase());
-        Self { product: word(product), category: word(category), service: word(service) }
+        Self {
+            product: word(product),
+            category: word(category),
+            service: word(service),
+        }
     }
 
     /// Whether all that this one asks is said by `event`.
@@ -137,7 +141,10 @@ impl LogSource {
 impl std::fmt::Display for LogSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let words = [&self.product, &self.category, &self.service];
-        let words: Vec<&str> = words.into_iter().map(|word| word.as_deref().unwrap_or("*")).collect();
+        let words: Vec<&str> = words
+            .into_iter()
+            .map(|word| word.as_deref().unwrap_or("*"))
+            .collect();
         write!(f, "{}", words.join("/"))
     }
 }

@@ -15,7 +15,9 @@ pub(crate) struct Bits {
 
 impl Bits {
     pub(crate) fn new(length: usize) -> Self {
-        Self { words: vec![0; length.div_ceil(64)] }
+        Self {
+            words: vec![0; length.div_ceil(64)],
+        }
     }
 
     pub(crate) fn of(length: usize, members: impl Iterator<Item = bool>) -> Self {
@@ -40,7 +42,9 @@ impl Bits {
     }
 
     pub(crate) fn has(&self, index: u32) -> bool {
-        self.words.get(index as usize / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
+        self.words
+            .get(index as usize / 64)
+            .is_some_and(|word| word & (1 << (index % 64)) != 0)
     }
 
     pub(crate) fn unset(&mut self, index: u32) {
@@ -50,7 +54,10 @@ impl Bits {
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
-        self.words.iter_mut().zip(&other.words).for_each(|(word, more)| *word |= more);
+        self.words
+            .iter_mut()
+            .zip(&other.words)
+            .for_each(|(word, more)| *word |= more);
     }
 
     pub(crate) fn meets(&self, other: &Self) -> bool {
@@ -170,7 +177,10 @@ impl Scratch {
         if *first == 0 {
             self.linked.push(field);
         }
-        self.links.push(Link { value, next: *first });
+        self.links.push(Link {
+            value,
+            next: *first,
+        });
         *first = crate::engine::narrow(self.links.len());
     }
 
@@ -185,6 +195,8 @@ impl Scratch {
     }
 }
 
+static NONE: Bits = Bits { words: Vec::new() };
+
 /// Routes of the sets of sources that were seen last.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
@@ -192,8 +204,15 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    pub(crate) fn of(&mut self, sources: &Arc<Vec<LogSource>>, of_one: impl Fn(&LogSource) -> Bits) -> &Bits {
-        let place = self.known.iter().position(|(known, _)| Arc::ptr_eq(known, sources));
+    pub(crate) fn of(
+        &mut self,
+        sources: &Arc<Vec<LogSource>>,
+        of_one: impl Fn(&LogSource) -> Bits,
+    ) -> &Bits {
+        let place = self
+            .known
+            .iter()
+            .position(|(known, _)| Arc::ptr_eq(known, sources));
         let place = place.unwrap_or_else(|| {
             if self.known.len() >= MAX_ROUTES {
                 self.known.clear();
@@ -203,7 +222,6 @@ impl Routes {
             self.known.push((Arc::clone(sources), all));
             self.known.len() - 1
         });
-        static NONE: Bits = Bits { words: Vec::new() };
         self.known.get(place).map_or(&NONE, |(_, bits)| bits)
     }
 }

@@ -78,7 +78,11 @@ struct Binder {
 
 impl Binder {
     fn refuse(&mut self, file: &str, line: u32, reason: Reason) {
-        self.loaded.refused.push(Refused { file: file.to_owned(), line, reason });
+        self.loaded.refused.push(Refused {
+            file: file.to_owned(),
+            line,
+            reason,
+        });
     }
 
     fn add(&mut self, document: Document, file: &str) {
@@ -113,7 +117,7 @@ impl Binder {
                 Bound::Rule(rule) => self.loaded.set.rules.get(*rule).map(|rule| &rule.meta.file),
                 Bound::Correlation(at) => self.correlations.get(*at).map(|rule| &rule.meta.file),
             };
-            let reason = Reason::Taken(id.clone(), other.cloned().unwrap_or_default());
+            let reason = Reason::Taken(id.clone(), other.cloned().unwrap_or_default()); // default: because a name is of one that is there
             self.refuse(&meta.file, meta.line, reason);
             return false;
         }
@@ -157,11 +161,17 @@ impl Binder {
                 Bound::Rule(rule) => Some(*rule),
                 Bound::Correlation(_) => None,
             });
-            if correlation.generate { Vec::new() } else { rules.filter(|rule| *rule < set.rules.len()).collect() }
+            if correlation.generate {
+                Vec::new()
+            } else {
+                rules.filter(|rule| *rule < set.rules.len()).collect()
+            }
         };
         let set = &mut self.loaded.set;
         let pairs = set.correlations.iter().zip(&set.bound);
-        let quiet: Vec<usize> = pairs.flat_map(|(correlation, bound)| over(set, correlation, bound)).collect();
+        let quiet: Vec<usize> = pairs
+            .flat_map(|(correlation, bound)| over(set, correlation, bound))
+            .collect();
         for rule in quiet {
             if let Some(rule) = set.rules.get_mut(rule) {
                 rule.alone = false;
@@ -169,7 +179,13 @@ impl Binder {
         }
     }
 
-    fn place(&mut self, index: usize, all: &[Correlation], state: &mut [State], depth: usize) -> Option<usize> {
+    fn place(
+        &mut self,
+        index: usize,
+        all: &[Correlation],
+        state: &mut [State],
+        depth: usize,
+    ) -> Option<usize> {
         const MAX_CHAIN: usize = 16;
         let correlation = all.get(index)?;
         let meta = &correlation.meta;
@@ -182,7 +198,10 @@ impl Binder {
                 return None;
             }
             State::New if depth > MAX_CHAIN => {
-                let reason = Reason::Limit { what: "correlations over each other", limit: MAX_CHAIN };
+                let reason = Reason::Limit {
+                    what: "correlations over each other",
+                    limit: MAX_CHAIN,
+                };
                 self.refuse(&meta.file, meta.line, reason);
                 *state.get_mut(index)? = State::Refused;
                 return None;
@@ -192,11 +211,15 @@ impl Binder {
         *state.get_mut(index)? = State::Under;
         let mut bound = Vec::new();
         for name in &correlation.rules {
-            let found = self.names.get(name).and_then(|found| found.first()).copied();
+            let found = self
+                .names
+                .get(name)
+                .and_then(|found| found.first())
+                .copied();
             let found = match found {
-                Some(Bound::Correlation(other)) => {
-                    self.place(other, all, state, depth + 1).map(Bound::Correlation)
-                }
+                Some(Bound::Correlation(other)) => self
+                    .place(other, all, state, depth + 1)
+                    .map(Bound::Correlation),
                 other => other,
             };
             let Some(found) = found else {
@@ -219,7 +242,10 @@ impl Binder {
     fn filter(&mut self, filter: &Filter) {
         if never_narrows_by_not(&filter.condition) {
             let why = "its condition has no `not`: the rules match only what it names; to leave that out write `not …`";
-            let reason = Reason::Modifier { modifier: "filter".into(), why };
+            let reason = Reason::Modifier {
+                modifier: "filter".into(),
+                why,
+            };
             let (file, line) = (filter.meta.file.clone(), filter.meta.line);
             self.loaded.notes.push(Refused { file, line, reason });
         }
@@ -228,9 +254,13 @@ impl Binder {
             Named::These(names) => {
                 let mut targets = Vec::new();
                 for name in names {
-                    let found = self.names.get(name).cloned().unwrap_or_default();
+                    let found = self.names.get(name).cloned().unwrap_or_default(); // default: because none is told below
                     if found.is_empty() {
-                        self.refuse(&filter.meta.file, filter.meta.line, Reason::NoSuchRule(name.clone()));
+                        self.refuse(
+                            &filter.meta.file,
+                            filter.meta.line,
+                            Reason::NoSuchRule(name.clone()),
+                        );
                     }
                     targets.extend(found.into_iter().filter_map(|bound| match bound {
                         Bound::Rule(rule) => Some(rule),
@@ -262,7 +292,10 @@ enum State {
 
 fn narrow(rule: &mut Rule, filter: &Filter) {
     let offset = rule.searches.len();
-    let renamed = filter.searches.iter().map(|(name, search)| (format!("{}: {name}", filter.meta.title), search.clone()));
+    let renamed = filter
+        .searches
+        .iter()
+        .map(|(name, search)| (format!("{}: {name}", filter.meta.title), search.clone()));
     rule.searches.extend(renamed);
     let own = std::mem::replace(&mut rule.condition, Condition::And(Vec::new()));
     rule.condition = Condition::And(vec![own, shifted(&filter.condition, offset)]);

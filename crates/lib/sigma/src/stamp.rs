@@ -62,11 +62,21 @@ fn epoch(text: &str) -> Option<(Date, Option<(i64, i64)>)> {
     if !(0.0..=MOST_MILLIS as f64).contains(&number) {
         return None;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "its range was just checked")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "its range was just checked"
+    )]
     let number = number as i64;
-    let seconds = if number >= MILLIS_FROM { number / 1000 } else { number };
+    let seconds = if number >= MILLIS_FROM {
+        number / 1000
+    } else {
+        number
+    };
     let minutes = seconds.rem_euclid(86_400) / 60;
-    Some((civil(seconds.div_euclid(86_400)), Some((minutes / 60, minutes % 60))))
+    Some((
+        civil(seconds.div_euclid(86_400)),
+        Some((minutes / 60, minutes % 60)),
+    ))
 }
 
 fn leap(year: i64) -> bool {

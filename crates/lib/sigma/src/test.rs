@@ -30,9 +30,14 @@ impl Look<'_> {
                 null || !any
             }
             Test::Exists(wanted) => values.next().is_some() == *wanted,
-            Test::Field { relation, cased, .. } => {
+            Test::Field {
+                relation, cased, ..
+            } => {
                 let others = |value| {
-                    let mut others = atom.other.into_iter().flat_map(|other| self.scratch.values(other));
+                    let mut others = atom
+                        .other
+                        .into_iter()
+                        .flat_map(|other| self.scratch.values(other));
                     others.any(|other| related(self.event, value, other, *relation, *cased))
                 };
                 values.any(others)
@@ -51,15 +56,27 @@ pub(crate) fn holds(test: &Test, event: &Event, value: usize) -> bool {
         return false;
     }
     match test {
-        Test::Text { pattern, cased: true } => pattern.matches(event.text(value)),
-        Test::Text { pattern, cased: false } => pattern.matches(event.lower(value)),
+        Test::Text {
+            pattern,
+            cased: true,
+        } => pattern.matches(event.text(value)),
+        Test::Text {
+            pattern,
+            cased: false,
+        } => pattern.matches(event.lower(value)),
         Test::Number { number, spelled } => {
             event.lower(value) == spelled || event.number(value) == Some(*number)
         }
-        Test::Order { order, number } => event.number(value).is_some_and(|value| order.holds(value, *number)),
+        Test::Order { order, number } => event
+            .number(value)
+            .is_some_and(|value| order.holds(value, *number)),
         Test::Regex(regex) => regex.compiled.is_match(event.text(value)),
         Test::Network(network) => network.contains(event.text(value)),
-        Test::Part { part, order, number } => part.of(event.text(value)).is_some_and(|part| {
+        Test::Part {
+            part,
+            order,
+            number,
+        } => part.of(event.text(value)).is_some_and(|part| {
             let part = Number::Whole(part.into());
             order.map_or(part == *number, |order| order.holds(part, *number))
         }),
@@ -67,7 +84,13 @@ pub(crate) fn holds(test: &Test, event: &Event, value: usize) -> bool {
     }
 }
 
-pub(crate) fn related(event: &Event, value: usize, other: usize, relation: Relation, cased: bool) -> bool {
+pub(crate) fn related(
+    event: &Event,
+    value: usize,
+    other: usize,
+    relation: Relation,
+    cased: bool,
+) -> bool {
     if event.is_null(value) || event.is_null(other) {
         return false;
     }
@@ -78,7 +101,10 @@ pub(crate) fn related(event: &Event, value: usize, other: usize, relation: Relat
     };
     match relation {
         Relation::Equal => {
-            a == b || event.number(value).is_some_and(|number| event.number(other) == Some(number))
+            a == b
+                || event
+                    .number(value)
+                    .is_some_and(|number| event.number(other) == Some(number))
         }
         Relation::Starts => a.starts_with(b),
         Relation::Ends => a.ends_with(b),

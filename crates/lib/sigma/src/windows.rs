@@ -19,72 +19,183 @@ const CHANNELS: &[(&str, &str)] = &[
     ("openssh/operational", "openssh"),
     ("powershellcore/operational", "powershell"),
     ("windows powershell", "powershell-classic"),
-    ("microsoft-iis-configuration/operational", "iis-configuration"),
-    ("microsoft-servicebus-client/admin", "microsoft-servicebus-client"),
+    (
+        "microsoft-iis-configuration/operational",
+        "iis-configuration",
+    ),
+    (
+        "microsoft-servicebus-client/admin",
+        "microsoft-servicebus-client",
+    ),
     ("microsoft-servicebus-client/admin", "servicebus-client"),
-    ("microsoft-servicebus-client/operational", "microsoft-servicebus-client"),
-    ("microsoft-servicebus-client/operational", "servicebus-client"),
-    ("microsoft-windows-appmodel-runtime/admin", "appmodel-runtime"),
-    ("microsoft-windows-appxdeployment-server/operational", "appxdeployment-server"),
-    ("microsoft-windows-appxdeploymentserver/operational", "appxdeployment-server"),
-    ("microsoft-windows-appxpackaging/operational", "appxpackaging-om"),
+    (
+        "microsoft-servicebus-client/operational",
+        "microsoft-servicebus-client",
+    ),
+    (
+        "microsoft-servicebus-client/operational",
+        "servicebus-client",
+    ),
+    (
+        "microsoft-windows-appmodel-runtime/admin",
+        "appmodel-runtime",
+    ),
+    (
+        "microsoft-windows-appxdeployment-server/operational",
+        "appxdeployment-server",
+    ),
+    (
+        "microsoft-windows-appxdeploymentserver/operational",
+        "appxdeployment-server",
+    ),
+    (
+        "microsoft-windows-appxpackaging/operational",
+        "appxpackaging-om",
+    ),
     ("microsoft-windows-applocker/exe and dll", "applocker"),
     ("microsoft-windows-applocker/msi and script", "applocker"),
-    ("microsoft-windows-applocker/packaged app-deployment", "applocker"),
-    ("microsoft-windows-applocker/packaged app-execution", "applocker"),
-    ("microsoft-windows-application-experience/program-compatibility-assistant", "application-experience"),
-    ("microsoft-windows-application-experience/program-telemetry", "application-experience"),
-    ("microsoft-windows-bitlocker/bitlocker management", "bitlocker"),
+    (
+        "microsoft-windows-applocker/packaged app-deployment",
+        "applocker",
+    ),
+    (
+        "microsoft-windows-applocker/packaged app-execution",
+        "applocker",
+    ),
+    (
+        "microsoft-windows-application-experience/program-compatibility-assistant",
+        "application-experience",
+    ),
+    (
+        "microsoft-windows-application-experience/program-telemetry",
+        "application-experience",
+    ),
+    (
+        "microsoft-windows-bitlocker/bitlocker management",
+        "bitlocker",
+    ),
     ("microsoft-windows-bits-client/operational", "bits-client"),
     ("microsoft-windows-capi2/operational", "capi2"),
-    ("microsoft-windows-certificateservicesclient-lifecycle-system/operational", "certificateservicesclient-lifecycle-system"),
-    ("microsoft-windows-codeintegrity/operational", "codeintegrity-operational"),
+    (
+        "microsoft-windows-certificateservicesclient-lifecycle-system/operational",
+        "certificateservicesclient-lifecycle-system",
+    ),
+    (
+        "microsoft-windows-codeintegrity/operational",
+        "codeintegrity-operational",
+    ),
     ("microsoft-windows-dhcp-server/operational", "dhcp"),
-    ("microsoft-windows-diagnosis-scripted/operational", "diagnosis-scripted"),
-    ("microsoft-windows-dns client events/operational", "dns-client"),
+    (
+        "microsoft-windows-diagnosis-scripted/operational",
+        "diagnosis-scripted",
+    ),
+    (
+        "microsoft-windows-dns client events/operational",
+        "dns-client",
+    ),
     ("microsoft-windows-dns-client/operational", "dns-client"),
-    ("microsoft-windows-dns-server/analytical", "dns-server-analytic"),
-    ("microsoft-windows-dnsserver/analytical", "dns-server-analytic"),
+    (
+        "microsoft-windows-dns-server/analytical",
+        "dns-server-analytic",
+    ),
+    (
+        "microsoft-windows-dnsserver/analytical",
+        "dns-server-analytic",
+    ),
     ("microsoft-windows-dnsserver/audit", "dns-server-audit"),
-    ("microsoft-windows-driverframeworks-usermode/operational", "driver-framework"),
+    (
+        "microsoft-windows-driverframeworks-usermode/operational",
+        "driver-framework",
+    ),
     ("microsoft-windows-hyper-v-worker", "hyper-v-worker"),
     ("microsoft-windows-hyper-v-worker-admin", "hyper-v-worker"),
-    ("microsoft-windows-hyper-v-worker-operational", "hyper-v-worker"),
-    ("microsoft-windows-kernel-eventtracing", "kernel-event-tracing"),
-    ("microsoft-windows-kernel-eventtracing/admin", "kernel-event-tracing"),
-    ("microsoft-windows-kernel-shimengine/diagnostic", "kernel-shimengine"),
-    ("microsoft-windows-kernel-shimengine/operational", "kernel-shimengine"),
+    (
+        "microsoft-windows-hyper-v-worker-operational",
+        "hyper-v-worker",
+    ),
+    (
+        "microsoft-windows-kernel-eventtracing",
+        "kernel-event-tracing",
+    ),
+    (
+        "microsoft-windows-kernel-eventtracing/admin",
+        "kernel-event-tracing",
+    ),
+    (
+        "microsoft-windows-kernel-shimengine/diagnostic",
+        "kernel-shimengine",
+    ),
+    (
+        "microsoft-windows-kernel-shimengine/operational",
+        "kernel-shimengine",
+    ),
     ("microsoft-windows-ldap-client/debug", "ldap"),
     ("microsoft-windows-lsa/operational", "lsa-server"),
     ("microsoft-windows-ntfs/operational", "ntfs"),
     ("microsoft-windows-ntlm/operational", "ntlm"),
     ("microsoft-windows-powershell/operational", "powershell"),
     ("microsoft-windows-printservice/admin", "printservice-admin"),
-    ("microsoft-windows-printservice/operational", "printservice-operational"),
-    ("microsoft-windows-security-mitigations/kernel mode", "security-mitigations"),
-    ("microsoft-windows-security-mitigations/user mode", "security-mitigations"),
+    (
+        "microsoft-windows-printservice/operational",
+        "printservice-operational",
+    ),
+    (
+        "microsoft-windows-security-mitigations/kernel mode",
+        "security-mitigations",
+    ),
+    (
+        "microsoft-windows-security-mitigations/user mode",
+        "security-mitigations",
+    ),
     ("microsoft-windows-sense/operational", "sense"),
     ("microsoft-windows-shell-core/operational", "shell-core"),
-    ("microsoft-windows-smbclient/connectivity", "smbclient-connectivity"),
+    (
+        "microsoft-windows-smbclient/connectivity",
+        "smbclient-connectivity",
+    ),
     ("microsoft-windows-smbclient/security", "smbclient-security"),
-    ("microsoft-windows-smbserver/connectivity", "smbserver-connectivity"),
+    (
+        "microsoft-windows-smbserver/connectivity",
+        "smbserver-connectivity",
+    ),
     ("microsoft-windows-sysmon/operational", "sysmon"),
-    ("microsoft-windows-taskscheduler/operational", "taskscheduler"),
-    ("microsoft-windows-terminalservices-localsessionmanager/operational", "terminalservices-localsessionmanager"),
+    (
+        "microsoft-windows-taskscheduler/operational",
+        "taskscheduler",
+    ),
+    (
+        "microsoft-windows-terminalservices-localsessionmanager/operational",
+        "terminalservices-localsessionmanager",
+    ),
     ("microsoft-windows-vhdmp-operational", "vhdmp"),
     ("microsoft-windows-vhdmp/operational", "vhdmp"),
-    ("microsoft-windows-windows defender/operational", "windefend"),
-    ("microsoft-windows-windows firewall with advanced security/firewall", "firewall-as"),
+    (
+        "microsoft-windows-windows defender/operational",
+        "windefend",
+    ),
+    (
+        "microsoft-windows-windows firewall with advanced security/firewall",
+        "firewall-as",
+    ),
     ("microsoft-windows-wmi-activity/operational", "wmi"),
 ];
 
 /// Events without a channel, by their provider: the channel that it writes to.
 const PROVIDERS: &[(&str, &str)] = &[
     ("linux-sysmon", "linux-sysmon/operational"),
-    ("microsoft-windows-powershell", "microsoft-windows-powershell/operational"),
+    (
+        "microsoft-windows-powershell",
+        "microsoft-windows-powershell/operational",
+    ),
     ("microsoft-windows-security-auditing", "security"),
-    ("microsoft-windows-sysmon", "microsoft-windows-sysmon/operational"),
-    ("microsoft-windows-windows defender", "microsoft-windows-windows defender/operational"),
+    (
+        "microsoft-windows-sysmon",
+        "microsoft-windows-sysmon/operational",
+    ),
+    (
+        "microsoft-windows-windows defender",
+        "microsoft-windows-windows defender/operational",
+    ),
     ("powershell", "windows powershell"),
     ("service control manager", "system"),
 ];
@@ -99,11 +210,25 @@ struct Kind {
 }
 
 const fn kind(service: &'static str, ids: &'static [u32], category: &'static str) -> Kind {
-    Kind { service, ids, category, types: &[] }
+    Kind {
+        service,
+        ids,
+        category,
+        types: &[],
+    }
 }
 
-const fn registry(ids: &'static [u32], category: &'static str, types: &'static [&'static str]) -> Kind {
-    Kind { service: "sysmon", ids, category, types }
+const fn registry(
+    ids: &'static [u32],
+    category: &'static str,
+    types: &'static [&'static str],
+) -> Kind {
+    Kind {
+        service: "sysmon",
+        ids,
+        category,
+        types,
+    }
 }
 
 const KINDS: &[Kind] = &[
@@ -165,8 +290,16 @@ pub(crate) const ALIASES: &[(&str, &[u32], &str, &str)] = &[
 pub(crate) static SOURCES: LazyLock<Vec<LogSource>> = LazyLock::new(|| {
     let mut sources = Vec::new();
     for product in ["windows", "linux"] {
-        sources.extend(CHANNELS.iter().map(|(_, service)| LogSource::new(product, "", service)));
-        sources.extend(KINDS.iter().map(|kind| LogSource::new(product, kind.category, kind.service)));
+        sources.extend(
+            CHANNELS
+                .iter()
+                .map(|(_, service)| LogSource::new(product, "", service)),
+        );
+        sources.extend(
+            KINDS
+                .iter()
+                .map(|kind| LogSource::new(product, kind.category, kind.service)),
+        );
     }
     sources
 });
@@ -185,8 +318,14 @@ pub(crate) fn classify(
         let row = PROVIDERS.iter().find(|(name, _)| *name == provider)?;
         Some(row.1)
     };
-    let channel = channel.filter(|channel| !channel.is_empty()).or_else(by_provider)?;
-    let offset = if channel.starts_with("linux-") { CHANNELS.len() + KINDS.len() } else { 0 };
+    let channel = channel
+        .filter(|channel| !channel.is_empty())
+        .or_else(by_provider)?;
+    let offset = if channel.starts_with("linux-") {
+        CHANNELS.len() + KINDS.len()
+    } else {
+        0
+    };
     let mut push = |index: usize| out.extend(u16::try_from(offset + index).ok()); // ok: because there are some 200
     let mut first = None;
     for (index, (name, service)) in CHANNELS.iter().enumerate() {
@@ -212,17 +351,48 @@ mod tests {
     fn check(channel: &str, id: u32, kind: Option<&str>, expected: &[&str]) {
         let mut out = Vec::new();
         classify(Some(channel), None, Some(id), kind, &mut out);
-        let shown: Vec<String> = out.iter().map(|index| SOURCES[usize::from(*index)].to_string()).collect();
+        let shown: Vec<String> = out
+            .iter()
+            .map(|index| SOURCES[usize::from(*index)].to_string())
+            .collect();
         assert_eq!(shown, expected, "{channel} {id}");
     }
 
     #[test]
     fn an_event_is_of_several_sources() {
-        check("security", 4688, None, &["windows/*/security", "windows/process_creation/security"]);
+        check(
+            "security",
+            4688,
+            None,
+            &["windows/*/security", "windows/process_creation/security"],
+        );
         let sysmon = "microsoft-windows-sysmon/operational";
-        check(sysmon, 13, None, &["windows/*/sysmon", "windows/registry_event/sysmon", "windows/registry_set/sysmon"]);
-        check(sysmon, 12, Some("deletevalue"), &["windows/*/sysmon", "windows/registry_event/sysmon", "windows/registry_delete/sysmon"]);
-        check("linux-sysmon/operational", 1, None, &["linux/*/sysmon", "linux/process_creation/sysmon"]);
+        check(
+            sysmon,
+            13,
+            None,
+            &[
+                "windows/*/sysmon",
+                "windows/registry_event/sysmon",
+                "windows/registry_set/sysmon",
+            ],
+        );
+        check(
+            sysmon,
+            12,
+            Some("deletevalue"),
+            &[
+                "windows/*/sysmon",
+                "windows/registry_event/sysmon",
+                "windows/registry_delete/sysmon",
+            ],
+        );
+        check(
+            "linux-sysmon/operational",
+            1,
+            None,
+            &["linux/*/sysmon", "linux/process_creation/sysmon"],
+        );
         check("security", 4624, None, &["windows/*/security"]);
         check("nobody's", 1, None, &[]);
     }

@@ -100,7 +100,10 @@ impl Builder {
     fn read(&mut self, text: &str) -> Result<(), At> {
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|error| {
-                At::new(line(error.marker().line()), Reason::Yaml(shorten(error.info())))
+                At::new(
+                    line(error.marker().line()),
+                    Reason::Yaml(shorten(error.info())),
+                )
             })?;
             self.event(event, span)?;
         }
@@ -131,7 +134,10 @@ impl Builder {
             Event::Alias(anchor) => {
                 let found = self.anchors.iter().find(|(id, _, _)| *id == anchor);
                 let Some((_, node, size)) = found else {
-                    return Err(At::new(line, Reason::Yaml("alias before its anchor".into())));
+                    return Err(At::new(
+                        line,
+                        Reason::Yaml("alias before its anchor".into()),
+                    ));
                 };
                 let (node, size) = (node.clone(), *size);
                 self.close(node, 0, size)
@@ -142,10 +148,20 @@ impl Builder {
 
     fn begin(&mut self, line: u32, kind: Kind, anchor: usize) -> Result<(), At> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(At::new(line, Reason::Limit { what: "nesting", limit: MAX_DEPTH }));
+            return Err(At::new(
+                line,
+                Reason::Limit {
+                    what: "nesting",
+                    limit: MAX_DEPTH,
+                },
+            ));
         }
         let node = Node { line, kind };
-        self.open.push(Open { node, anchor, key: None });
+        self.open.push(Open {
+            node,
+            anchor,
+            key: None,
+        });
         Ok(())
     }
 
@@ -153,7 +169,13 @@ impl Builder {
     fn close(&mut self, node: Node, anchor: usize, size: usize) -> Result<(), At> {
         self.nodes = self.nodes.saturating_add(size);
         if self.nodes > MAX_NODES {
-            return Err(At::new(node.line, Reason::Limit { what: "nodes of a document", limit: MAX_NODES }));
+            return Err(At::new(
+                node.line,
+                Reason::Limit {
+                    what: "nodes of a document",
+                    limit: MAX_NODES,
+                },
+            ));
         }
         if anchor != 0 {
             let size = count(&node);
@@ -187,7 +209,10 @@ fn key(node: Node, pairs: &[(Key, Node)]) -> Result<Key, At> {
         }
     };
     if text == "<<" {
-        return Err(At::new(line, Reason::Yaml("merge keys (`<<`) are not of YAML 1.2".into())));
+        return Err(At::new(
+            line,
+            Reason::Yaml("merge keys (`<<`) are not of YAML 1.2".into()),
+        ));
     }
     if pairs.iter().any(|(key, _)| key.text == text) {
         return Err(At::new(line, Reason::Duplicate(shorten(&text))));

@@ -36,7 +36,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { groups: 10_000, events: 10_000, value_bytes: 256 }
+        Self {
+            groups: 10_000,
+            events: 10_000,
+            value_bytes: 256,
+        }
     }
 }
 
@@ -125,8 +129,12 @@ pub(crate) struct Compiled {
 impl Correlator {
     /// Of the correlations of `set`.
     pub fn new(set: &RuleSet, limits: Limits) -> Self {
-        let mut correlator =
-            Self { correlations: Vec::new(), of_rule: BTreeMap::new(), of_correlation: BTreeMap::new(), limits };
+        let mut correlator = Self {
+            correlations: Vec::new(),
+            of_rule: BTreeMap::new(),
+            of_correlation: BTreeMap::new(),
+            limits,
+        };
         for (index, (correlation, bound)) in set.correlations.iter().zip(&set.bound).enumerate() {
             for (slot, bound) in bound.iter().enumerate() {
                 let (feeds, from) = match bound {
@@ -180,8 +188,12 @@ impl Correlator {
     pub fn advance(&self, windows: &mut Windows, now_ms: u64, out: &mut dyn FnMut(Correlated)) {
         for index in 0..self.correlations.len() {
             while let Some(memory) = self.memory(windows, index) {
-                let due = memory.deadlines.first().is_some_and(|(deadline, _)| *deadline < now_ms);
-                let Some((deadline, key)) = due.then(|| memory.deadlines.pop_first()).flatten() else {
+                let due = memory
+                    .deadlines
+                    .first()
+                    .is_some_and(|(deadline, _)| *deadline < now_ms);
+                let Some((deadline, key)) = due.then(|| memory.deadlines.pop_first()).flatten()
+                else {
                     break;
                 };
                 if let Some(group) = memory.groups.remove(&key) {
@@ -193,7 +205,9 @@ impl Correlator {
 
     fn memory<'w>(&self, windows: &'w mut Windows, index: usize) -> Option<&'w mut Memory> {
         if windows.of.len() < self.correlations.len() {
-            windows.of.resize_with(self.correlations.len(), Memory::default);
+            windows
+                .of
+                .resize_with(self.correlations.len(), Memory::default);
         }
         windows.of.get_mut(index)
     }
@@ -210,7 +224,11 @@ impl Correlator {
             return;
         };
         let cut = |value: String| shorten(value, self.limits.value_bytes);
-        let fields = compiled.group_by.get(slot).map(Vec::as_slice).unwrap_or_default();
+        let fields = compiled
+            .group_by
+            .get(slot)
+            .map(Vec::as_slice)
+            .unwrap_or(&[]);
         let shown: Option<Vec<String>> = fields.iter().map(|name| field(name).map(cut)).collect();
         let Some(shown) = shown else {
             windows.lost.ungrouped += 1;
@@ -221,8 +239,17 @@ impl Correlator {
             return;
         };
         let key: Vec<String> = shown.iter().map(|value| lower(value)).collect();
-        let carried = compiled.carry.iter().map(|name| field(name).map(cut)).collect();
-        let entry = Entry { at: at_ms, slot: u32::try_from(slot).unwrap_or(u32::MAX), value, number };
+        let carried = compiled
+            .carry
+            .iter()
+            .map(|name| field(name).map(cut))
+            .collect();
+        let entry = Entry {
+            at: at_ms,
+            slot: u32::try_from(slot).unwrap_or(u32::MAX),
+            value,
+            number,
+        };
         let (mut group, old) = self.take(windows, index, &key, shown);
         if group.is_over(compiled, at_ms) {
             let deadline = group.deadline(compiled);
@@ -232,19 +259,37 @@ impl Correlator {
         let taken = group.add(entry, compiled, compiled.events, carried);
         windows.lost.late += u64::from(!taken.in_time);
         windows.lost.events += taken.evicted;
-        let told = if compiled.at_end { None } else { group.judge(compiled, at_ms) };
+        let told = if compiled.at_end {
+            None
+        } else {
+            group.judge(compiled, at_ms)
+        };
         let carried = told.as_ref().map(|_| group.carried.clone());
         let group_shown = group.shown.clone();
         self.put_back(windows, index, key, group, old);
         if let Some((from_ms, measure)) = told {
-            let told = Correlated { correlation: index, group: named(compiled, &group_shown), from_ms, at_ms, measure };
-            self.tell(windows, told, &carried.unwrap_or_default(), out);
+            let told = Correlated {
+                correlation: index,
+                group: named(compiled, &group_shown),
+                from_ms,
+                at_ms,
+                measure,
+            };
+            self.tell(windows, told, &carried.unwrap_or_default(), out); // default: because there is one if it is told
         }
     }
 
     /// The group of a key, out of the memory, with its deadline.
-    fn take(&self, windows: &mut Windows, index: usize, key: &Vec<String>, shown: Vec<String>) -> (Group, Option<u64>) {
-        let found = self.memory(windows, index).and_then(|memory| memory.groups.remove(key));
+    fn take(
+        &self,
+        windows: &mut Windows,
+        index: usize,
+        key: &Vec<String>,
+        shown: Vec<String>,
+    ) -> (Group, Option<u64>) {
+        let found = self
+            .memory(windows, index)
+            .and_then(|memory| memory.groups.remove(key));
         match (found, self.correlations.get(index)) {
             (Some(group), Some(compiled)) => {
                 let deadline = group.deadline(compiled);
@@ -254,7 +299,14 @@ impl Correlator {
         }
     }
 
-    fn put_back(&self, windows: &mut Windows, index: usize, key: Vec<String>, group: Group, old: Option<u64>) {
+    fn put_back(
+        &self,
+        windows: &mut Windows,
+        index: usize,
+        key: Vec<String>,
+        group: Group,
+        old: Option<u64>,
+    ) {
         let Some(compiled) = self.correlations.get(index) else {
             return;
         };
@@ -273,7 +325,9 @@ impl Correlator {
             memory.groups.remove(&oldest);
             forgotten += 1;
         }
-        memory.deadlines.insert((group.deadline(compiled), key.clone()));
+        memory
+            .deadlines
+            .insert((group.deadline(compiled), key.clone()));
         memory.groups.insert(key, group);
         windows.lost.groups += forgotten;
     }
@@ -287,12 +341,22 @@ impl Correlator {
         deadline: u64,
         out: &mut dyn FnMut(Correlated),
     ) {
-        let Some(compiled) = self.correlations.get(index).filter(|compiled| compiled.at_end) else {
+        let Some(compiled) = self
+            .correlations
+            .get(index)
+            .filter(|compiled| compiled.at_end)
+        else {
             return;
         };
         if let Some((from_ms, measure)) = group.measure(compiled) {
             let group_shown = named(compiled, &group.shown);
-            let told = Correlated { correlation: index, group: group_shown, from_ms, at_ms: deadline, measure };
+            let told = Correlated {
+                correlation: index,
+                group: group_shown,
+                from_ms,
+                at_ms: deadline,
+                measure,
+            };
             self.tell(windows, told, &group.carried, out);
         }
     }
@@ -306,11 +370,18 @@ impl Correlator {
         out: &mut dyn FnMut(Correlated),
     ) {
         let (index, at_ms) = (told.correlation, told.at_ms);
-        let names = self.correlations.get(index).map(|compiled| compiled.carry.as_slice()).unwrap_or_default();
+        let names = self
+            .correlations
+            .get(index)
+            .map(|compiled| compiled.carry.as_slice())
+            .unwrap_or(&[]);
         let group = told.group.clone();
         out(told);
         let field = |name: &str| {
-            let grouped = group.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+            let grouped = group
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone());
             grouped.or_else(|| {
                 let place = names.iter().position(|known| known == name)?;
                 carried.get(place).cloned().flatten()
@@ -336,20 +407,31 @@ impl Correlator {
                 }
                 Some((Some(joined), 0.0))
             }
-            CorrelationKind::Value(_, name, _) => Some((None, Number::of_text(field(name)?.trim())?.real())),
-            CorrelationKind::EventCount(_) | CorrelationKind::Temporal(_) | CorrelationKind::TemporalOrdered(_) => {
-                Some((None, 0.0))
+            CorrelationKind::Value(_, name, _) => {
+                Some((None, Number::of_text(field(name)?.trim())?.real()))
             }
+            CorrelationKind::EventCount(_)
+            | CorrelationKind::Temporal(_)
+            | CorrelationKind::TemporalOrdered(_) => Some((None, 0.0)),
         }
     }
 }
 
 fn compile(correlation: &Correlation, limits: Limits) -> Compiled {
     let field = |name: &String, rule: &String| {
-        let aliased = correlation.aliases.get(name).and_then(|by_rule| by_rule.get(rule));
+        let aliased = correlation
+            .aliases
+            .get(name)
+            .and_then(|by_rule| by_rule.get(rule));
         aliased.unwrap_or(name).clone()
     };
-    let group_by = |rule: &String| correlation.group_by.iter().map(|name| field(name, rule)).collect();
+    let group_by = |rule: &String| {
+        correlation
+            .group_by
+            .iter()
+            .map(|name| field(name, rule))
+            .collect()
+    };
     Compiled {
         kind: correlation.kind.clone(),
         slots: correlation.rules.len(),
@@ -366,7 +448,9 @@ fn value_fields(kind: &CorrelationKind) -> &[String] {
     match kind {
         CorrelationKind::ValueCount(fields, _) => fields,
         CorrelationKind::Value(_, field, _) => std::slice::from_ref(field),
-        CorrelationKind::EventCount(_) | CorrelationKind::Temporal(_) | CorrelationKind::TemporalOrdered(_) => &[],
+        CorrelationKind::EventCount(_)
+        | CorrelationKind::Temporal(_)
+        | CorrelationKind::TemporalOrdered(_) => &[],
     }
 }
 
@@ -374,18 +458,23 @@ fn value_fields(kind: &CorrelationKind) -> &[String] {
 fn at_end(kind: &CorrelationKind) -> bool {
     use crate::rule::Aggregate;
     let grows = |bound: &Limit| {
-        matches!(bound.compare, Compare::Order(Order::Greater | Order::GreaterOrEqual))
+        matches!(
+            bound.compare,
+            Compare::Order(Order::Greater | Order::GreaterOrEqual)
+        )
     };
     match kind {
         CorrelationKind::EventCount(bounds)
         | CorrelationKind::ValueCount(_, bounds)
         | CorrelationKind::Value(Aggregate::Sum, _, bounds) => !bounds.iter().all(grows),
         CorrelationKind::Value(Aggregate::Average | Aggregate::Percentile(_), _, _) => true,
-        CorrelationKind::Temporal(together) | CorrelationKind::TemporalOrdered(together) => match together {
-            Together::All => false,
-            Together::Count(bounds) => !bounds.iter().all(grows),
-            Together::Expression(condition) => has_not(condition),
-        },
+        CorrelationKind::Temporal(together) | CorrelationKind::TemporalOrdered(together) => {
+            match together {
+                Together::All => false,
+                Together::Count(bounds) => !bounds.iter().all(grows),
+                Together::Expression(condition) => has_not(condition),
+            }
+        }
     }
 }
 
@@ -399,18 +488,29 @@ fn has_not(condition: &Condition) -> bool {
 
 /// One more event than the highest bound of a count.
 fn most_counted(kind: &CorrelationKind) -> usize {
-    let (CorrelationKind::EventCount(bounds) | CorrelationKind::ValueCount(_, bounds)) = kind else {
+    let (CorrelationKind::EventCount(bounds) | CorrelationKind::ValueCount(_, bounds)) = kind
+    else {
         return 0;
     };
     let limit = |bound: &Limit| match bound.limit {
         Number::Whole(whole) => usize::try_from(whole.max(0)).unwrap_or(usize::MAX),
         Number::Real(_) => 0,
     };
-    bounds.iter().map(limit).max().unwrap_or(0).saturating_add(2)
+    bounds
+        .iter()
+        .map(limit)
+        .max()
+        .unwrap_or(0)
+        .saturating_add(2)
 }
 
 fn named(compiled: &Compiled, shown: &[String]) -> Vec<(String, String)> {
-    compiled.names.iter().cloned().zip(shown.iter().cloned()).collect()
+    compiled
+        .names
+        .iter()
+        .cloned()
+        .zip(shown.iter().cloned())
+        .collect()
 }
 
 fn first_value(event: &Event, name: &str) -> Option<String> {

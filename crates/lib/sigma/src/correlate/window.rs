@@ -40,7 +40,11 @@ pub(crate) struct Added {
 
 impl Group {
     pub(crate) fn new(shown: Vec<String>, told: Option<u64>) -> Self {
-        Self { shown, told, ..Self::default() }
+        Self {
+            shown,
+            told,
+            ..Self::default()
+        }
     }
 
     fn first(&self) -> u64 {
@@ -53,7 +57,11 @@ impl Group {
 
     /// When its window ends, or when it is stale.
     pub(crate) fn deadline(&self, compiled: &Compiled) -> u64 {
-        let from = if compiled.at_end { self.first() } else { self.last().max(self.told.unwrap_or(0)) };
+        let from = if compiled.at_end {
+            self.first()
+        } else {
+            self.last().max(self.told.unwrap_or(0))
+        };
         from.saturating_add(compiled.timespan)
     }
 
@@ -70,7 +78,10 @@ impl Group {
         carried: Vec<Option<String>>,
     ) -> Added {
         if !self.entries.is_empty() && entry.at.saturating_add(compiled.timespan) < self.last() {
-            return Added { in_time: false, evicted: 0 };
+            return Added {
+                in_time: false,
+                evicted: 0,
+            };
         }
         if entry.at >= self.last() {
             self.carried = carried;
@@ -89,7 +100,10 @@ impl Group {
             self.forget_first();
             evicted += 1;
         }
-        Added { in_time: true, evicted }
+        Added {
+            in_time: true,
+            evicted,
+        }
     }
 
     fn forget_first(&mut self) {
@@ -128,7 +142,10 @@ impl Group {
         }
         let all = |measure: f64, bounds: &[Bound]| {
             let number = Number::of_real(measure)?;
-            bounds.iter().all(|bound| bound.holds(number)).then_some((self.first(), measure))
+            bounds
+                .iter()
+                .all(|bound| bound.holds(number))
+                .then_some((self.first(), measure))
         };
         match &compiled.kind {
             CorrelationKind::EventCount(bounds) => all(self.entries.len() as f64, bounds),
@@ -169,17 +186,25 @@ impl Group {
         match together {
             Together::All => {
                 let every: Vec<usize> = (0..compiled.slots).collect();
-                (count(&seen) == compiled.slots).then(|| self.chain(&every)).flatten()
+                (count(&seen) == compiled.slots)
+                    .then(|| self.chain(&every))
+                    .flatten()
             }
             Together::Expression(condition) => {
-                let wanted: Vec<usize> =
-                    (0..compiled.slots).filter(|slot| seen.get(*slot) == Some(&true) && positive(condition, *slot)).collect();
-                fulfils(condition, &seen).then(|| self.chain(&wanted)).flatten()
+                let wanted: Vec<usize> = (0..compiled.slots)
+                    .filter(|slot| seen.get(*slot) == Some(&true) && positive(condition, *slot))
+                    .collect();
+                fulfils(condition, &seen)
+                    .then(|| self.chain(&wanted))
+                    .flatten()
             }
             Together::Count(bounds) => {
                 let longest = self.longest(compiled.slots);
                 let number = Number::Whole(i128::try_from(longest).unwrap_or(i128::MAX));
-                bounds.iter().all(|bound| bound.holds(number)).then_some((self.first(), longest as f64))
+                bounds
+                    .iter()
+                    .all(|bound| bound.holds(number))
+                    .then_some((self.first(), longest as f64))
             }
         }
     }

@@ -13,16 +13,30 @@ pub const MAX_NESTING: usize = 64;
 /// Reads `text` over the searches with these names.
 pub(crate) fn condition(text: &str, names: &[&str], line: u32) -> Result<Condition, At> {
     if text.len() > MAX_CONDITION_BYTES {
-        return Err(At::new(line, Reason::Limit { what: "bytes of a condition", limit: MAX_CONDITION_BYTES }));
+        return Err(At::new(
+            line,
+            Reason::Limit {
+                what: "bytes of a condition",
+                limit: MAX_CONDITION_BYTES,
+            },
+        ));
     }
-    let mut reader = Reader { words: words(text), at: 0, names, depth: 0 };
+    let mut reader = Reader {
+        words: words(text),
+        at: 0,
+        names,
+        depth: 0,
+    };
     let parsed = reader.or().and_then(|condition| match reader.peek() {
         None => Ok(condition),
         Some("|") => Err(Reason::Legacy(
             "an aggregation behind `|` in a condition",
             "write a correlation document",
         )),
-        Some("near") => Err(Reason::Legacy("`near`", "write a correlation of type temporal")),
+        Some("near") => Err(Reason::Legacy(
+            "`near`",
+            "write a correlation of type temporal",
+        )),
         Some(word) => Err(wanted("`and`, `or` or the end", Some(word))),
     });
     parsed.map_err(|reason| At::new(line, reason))
@@ -36,7 +50,8 @@ fn words(text: &str) -> Vec<&str> {
         let end = if alone {
             1
         } else {
-            rest.find(|char: char| char.is_whitespace() || matches!(char, '(' | ')' | '|')).unwrap_or(rest.len())
+            rest.find(|char: char| char.is_whitespace() || matches!(char, '(' | ')' | '|'))
+                .unwrap_or(rest.len())
         };
         let (word, after) = rest.split_at(end);
         words.push(word);
@@ -58,7 +73,9 @@ impl<'a> Reader<'a> {
     }
 
     fn takes(&mut self, word: &str) -> bool {
-        let there = self.peek().is_some_and(|next| next.eq_ignore_ascii_case(word));
+        let there = self
+            .peek()
+            .is_some_and(|next| next.eq_ignore_ascii_case(word));
         self.at += usize::from(there);
         there
     }
@@ -80,13 +97,18 @@ impl<'a> Reader<'a> {
     }
 
     fn not(&mut self) -> Result<Condition, Reason> {
-        let deeper = self.peek().is_some_and(|word| word == "(" || word.eq_ignore_ascii_case("not"));
+        let deeper = self
+            .peek()
+            .is_some_and(|word| word == "(" || word.eq_ignore_ascii_case("not"));
         if !deeper {
             return self.leaf();
         }
         self.depth += 1;
         if self.depth > MAX_NESTING {
-            return Err(Reason::Limit { what: "nesting of a condition", limit: MAX_NESTING });
+            return Err(Reason::Limit {
+                what: "nesting of a condition",
+                limit: MAX_NESTING,
+            });
         }
         let read = if self.takes("not") {
             self.not().map(|inner| Condition::Not(Box::new(inner)))
@@ -107,7 +129,9 @@ impl<'a> Reader<'a> {
             return Err(wanted("a search", None));
         };
         self.at += 1;
-        let of = self.peek().is_some_and(|next| next.eq_ignore_ascii_case("of"));
+        let of = self
+            .peek()
+            .is_some_and(|next| next.eq_ignore_ascii_case("of"));
         // A search may be called `1`; only `1 of` is a count.
         if of && let Some(count) = count(word) {
             self.at += 1;
@@ -118,7 +142,10 @@ impl<'a> Reader<'a> {
             return self.quantified(count, pattern);
         }
         let reserved = ["and", "or", "not", "of", ")", "|"];
-        if reserved.iter().any(|reserved| word.eq_ignore_ascii_case(reserved)) {
+        if reserved
+            .iter()
+            .any(|reserved| word.eq_ignore_ascii_case(reserved))
+        {
             return Err(wanted("a search", Some(word)));
         }
         match self.names.iter().position(|name| *name == word) {
@@ -147,8 +174,14 @@ impl<'a> Reader<'a> {
             });
         }
         Ok(match count {
-            Count::All => one_or(indexes.into_iter().map(Condition::Search).collect(), Condition::And),
-            Count::Least(1) => one_or(indexes.into_iter().map(Condition::Search).collect(), Condition::Or),
+            Count::All => one_or(
+                indexes.into_iter().map(Condition::Search).collect(),
+                Condition::And,
+            ),
+            Count::Least(1) => one_or(
+                indexes.into_iter().map(Condition::Search).collect(),
+                Condition::Or,
+            ),
             Count::Least(least) => Condition::AtLeast(least, indexes),
         })
     }
@@ -199,7 +232,10 @@ fn one_or(mut arms: Vec<Condition>, many: fn(Vec<Condition>) -> Condition) -> Co
 }
 
 fn wanted(wanted: &'static str, got: Option<&str>) -> Reason {
-    Reason::Condition { wanted, got: shorten(got.unwrap_or("the end")) }
+    Reason::Condition {
+        wanted,
+        got: shorten(got.unwrap_or("the end")),
+    }
 }
 
 #[cfg(test)]
@@ -215,11 +251,20 @@ mod tests {
     #[test]
     fn or_binds_weaker_than_and_than_not() {
         let not = |inner| Not(Box::new(inner));
-        check("a or b and not sel_1", &Or(vec![Search(0), And(vec![Search(1), not(Search(2))])]));
-        check("(a OR b) AND sel_1", &And(vec![Or(vec![Search(0), Search(1)]), Search(2)]));
+        check(
+            "a or b and not sel_1",
+            &Or(vec![Search(0), And(vec![Search(1), not(Search(2))])]),
+        );
+        check(
+            "(a OR b) AND sel_1",
+            &And(vec![Or(vec![Search(0), Search(1)]), Search(2)]),
+        );
         check("not not a", &not(not(Search(0))));
         check("1 of sel_*", &Or(vec![Search(2), Search(3)]));
-        check("all of them", &And(vec![Search(0), Search(1), Search(2), Search(3)]));
+        check(
+            "all of them",
+            &And(vec![Search(0), Search(1), Search(2), Search(3)]),
+        );
         check("2 of them", &AtLeast(2, vec![0, 1, 2, 3]));
         check("any of _*", &Search(4));
         check("all of *_2", &Search(3));
@@ -229,10 +274,26 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for text in [
-            "", "a b", "a and", "(a", "a)", "not", "missing", "1 of missing*", "9 of them", "0 of them",
-            "a | count() > 5", "a near b", "1 of", "and a", "()",
+            "",
+            "a b",
+            "a and",
+            "(a",
+            "a)",
+            "not",
+            "missing",
+            "1 of missing*",
+            "9 of them",
+            "0 of them",
+            "a | count() > 5",
+            "a near b",
+            "1 of",
+            "and a",
+            "()",
         ] {
-            assert!(condition(text, &["a", "b"], 7).is_err_and(|at| at.line == 7), "{text}");
+            assert!(
+                condition(text, &["a", "b"], 7).is_err_and(|at| at.line == 7),
+                "{text}"
+            );
         }
         let deep = "(".repeat(100_000);
         assert!(condition(&deep, &["a"], 1).is_err());

@@ -6,7 +6,9 @@ use crate::{
     error::{At, Reason},
     number::Number,
     read::condition,
-    rule::{Aggregate, Bound, Compare, Condition, Correlation, CorrelationKind, Meta, Order, Together},
+    rule::{
+        Aggregate, Bound, Compare, Condition, Correlation, CorrelationKind, Meta, Order, Together,
+    },
     yaml::{Kind, Node},
 };
 
@@ -23,7 +25,12 @@ pub(crate) fn correlation(meta: Meta, document: &Node, body: &Node) -> Result<Co
     let rules = names(need(body, "rules")?, "rules")?;
     if rules.is_empty() || rules.len() > MAX_CORRELATED {
         let line = need(body, "rules")?.line;
-        return Err(At::wrong(line, "rules", "1 to 1,000 ids or names", &rules.len().to_string()));
+        return Err(At::wrong(
+            line,
+            "rules",
+            "1 to 1,000 ids or names",
+            &rules.len().to_string(),
+        ));
     }
     let timespan = body.get("timespan").or_else(|| body.get("timeframe"));
     let timespan = timespan.ok_or_else(|| At::new(body.line, Reason::Missing("timespan")))?;
@@ -34,21 +41,47 @@ pub(crate) fn correlation(meta: Meta, document: &Node, body: &Node) -> Result<Co
     };
     let generate = match body.get("generate").or_else(|| document.get("generate")) {
         None => false,
-        Some(Node { kind: Kind::Bool(value), .. }) => *value,
-        Some(node) => return Err(At::wrong(node.line, "generate", "true or false", &node.shown())),
+        Some(Node {
+            kind: Kind::Bool(value),
+            ..
+        }) => *value,
+        Some(node) => {
+            return Err(At::wrong(
+                node.line,
+                "generate",
+                "true or false",
+                &node.shown(),
+            ));
+        }
     };
     let kind = self::kind(kind, body, &rules)?;
-    let aliases = body.get("aliases").map(|node| aliases(node, &rules)).transpose()?.unwrap_or_default();
-    Ok(Correlation { meta, kind, rules, group_by, timespan_ms, aliases, generate })
+    let aliases = body
+        .get("aliases")
+        .map(|node| aliases(node, &rules))
+        .transpose()?
+        .unwrap_or_default(); // default: because aliases are optional
+    Ok(Correlation {
+        meta,
+        kind,
+        rules,
+        group_by,
+        timespan_ms,
+        aliases,
+        generate,
+    })
 }
 
 fn need<'a>(body: &'a Node, key: &'static str) -> Result<&'a Node, At> {
-    body.get(key).ok_or_else(|| At::new(body.line, Reason::Missing(key)))
+    body.get(key)
+        .ok_or_else(|| At::new(body.line, Reason::Missing(key)))
 }
 
 fn names(node: &Node, what: &'static str) -> Result<Vec<String>, At> {
     match &node.kind {
-        Kind::List(items) => items.iter().map(|item| item.text(what).map(str::to_owned)).collect(),
+        Kind::List(items) => items
+            .iter()
+            .map(|item| item.text(what).map(str::to_owned))
+            .collect(),
         Kind::Text(one) => Ok(vec![one.clone()]),
         _ => Err(At::wrong(node.line, what, "a list of names", &node.shown())),
     }
@@ -58,7 +91,14 @@ fn names(node: &Node, what: &'static str) -> Result<Vec<String>, At> {
 fn timespan_ms(node: &Node) -> Result<u64, At> {
     const DAY: u64 = 86_400_000;
     let text = node.text("timespan")?;
-    let wrong = || At::wrong(node.line, "timespan", "a number and s, m, h or d, at most 366d", text);
+    let wrong = || {
+        At::wrong(
+            node.line,
+            "timespan",
+            "a number and s, m, h or d, at most 366d",
+            text,
+        )
+    };
     let unit = text.chars().last().ok_or_else(wrong)?;
     let number = text.strip_suffix(unit).ok_or_else(wrong)?;
     let ms = match unit {
@@ -91,15 +131,20 @@ fn kind(node: &Node, body: &Node, rules: &[String]) -> Result<CorrelationKind, A
     };
     match node.text("type")? {
         "event_count" => Ok(CorrelationKind::EventCount(counts(needed()?)?)),
-        "value_count" => Ok(CorrelationKind::ValueCount(fields(needed()?)?, counts(needed()?)?)),
+        "value_count" => Ok(CorrelationKind::ValueCount(
+            fields(needed()?)?,
+            counts(needed()?)?,
+        )),
         "value_sum" => value(Aggregate::Sum),
         "value_avg" => value(Aggregate::Average),
         "value_median" => value(Aggregate::Percentile(50.0)),
         "value_percentile" => value(Aggregate::Percentile(percentile(needed()?)?)),
-        "temporal" | "temporal_extended" => Ok(CorrelationKind::Temporal(together(condition, rules)?)),
-        "temporal_ordered" | "ordered_temporal" | "temporal_ordered_extended" => {
-            Ok(CorrelationKind::TemporalOrdered(together(condition, rules)?))
+        "temporal" | "temporal_extended" => {
+            Ok(CorrelationKind::Temporal(together(condition, rules)?))
         }
+        "temporal_ordered" | "ordered_temporal" | "temporal_ordered_extended" => Ok(
+            CorrelationKind::TemporalOrdered(together(condition, rules)?),
+        ),
         other => {
             let wanted = "event_count, value_count, value_sum, value_avg, value_median, value_percentile, \
                           temporal or temporal_ordered";
@@ -118,7 +163,12 @@ fn together(node: Option<&Node>, rules: &[String]) -> Result<Together, At> {
             let names: Vec<&str> = rules.iter().map(String::as_str).collect();
             let read = condition::condition(text, &names, node.line)?;
             if never_positive(&read) {
-                return Err(At::wrong(node.line, "condition", "a rule outside of `not`", text));
+                return Err(At::wrong(
+                    node.line,
+                    "condition",
+                    "a rule outside of `not`",
+                    text,
+                ));
             }
             Ok(Together::Expression(read))
         }
@@ -142,7 +192,12 @@ fn counts(node: &Node) -> Result<Vec<Bound>, At> {
     let bounds = bounds(node)?;
     let high = |bound: &Bound| bound.limit > Number::Whole(MAX_COUNT);
     if bounds.iter().any(high) {
-        return Err(At::wrong(node.line, "condition", "counts of at most 1,000,000", "more"));
+        return Err(At::wrong(
+            node.line,
+            "condition",
+            "counts of at most 1,000,000",
+            "more",
+        ));
     }
     Ok(bounds)
 }
@@ -158,14 +213,25 @@ fn bounds(node: &Node) -> Result<Vec<Bound>, At> {
             "eq" => Compare::Equal,
             "neq" => Compare::NotEqual,
             "field" | "percentile" => continue,
-            other => return Err(At::wrong(key.line, "condition", "gt, gte, lt, lte, eq, neq or field", other)),
+            other => {
+                return Err(At::wrong(
+                    key.line,
+                    "condition",
+                    "gt, gte, lt, lte, eq, neq or field",
+                    other,
+                ));
+            }
         };
         let number = Number::of_text(value.text("condition")?);
-        let limit = number.ok_or_else(|| At::wrong(value.line, "condition", "a number", &value.shown()))?;
+        let limit =
+            number.ok_or_else(|| At::wrong(value.line, "condition", "a number", &value.shown()))?;
         bounds.push(Bound { compare, limit });
     }
     if bounds.is_empty() {
-        return Err(At::new(node.line, Reason::Missing("a bound (gt, gte, lt, lte, eq or neq)")));
+        return Err(At::new(
+            node.line,
+            Reason::Missing("a bound (gt, gte, lt, lte, eq or neq)"),
+        ));
     }
     Ok(bounds)
 }

@@ -20,7 +20,14 @@ pub(crate) fn rule(
     let searches = searches(body, &["condition", "timeframe"], "detection", &mut given)?;
     let condition = conditions(body, &searches)?;
     let unfilled = given.missing();
-    Ok(Rule { meta, source, searches, condition, unfilled, alone: true })
+    Ok(Rule {
+        meta,
+        source,
+        searches,
+        condition,
+        unfilled,
+        alone: true,
+    })
 }
 
 pub(crate) fn filter(
@@ -43,14 +50,33 @@ pub(crate) fn filter(
         }
         Kind::Text(any) if any.eq_ignore_ascii_case("any") => Named::Any,
         Kind::Text(one) => Named::These(vec![one.clone()]),
-        _ => return Err(At::wrong(rules.line, "rules", "a list of ids or names, or `any`", &rules.shown())),
+        _ => {
+            return Err(At::wrong(
+                rules.line,
+                "rules",
+                "a list of ids or names, or `any`",
+                &rules.shown(),
+            ));
+        }
     };
     if let Some(missing) = given.missing().into_iter().next() {
         // An unfilled filter would filter nothing, or everything.
         let why = "a placeholder of a filter needs values";
-        return Err(At::new(body.line, Reason::Modifier { modifier: format!("expand: %{missing}%"), why }));
+        return Err(At::new(
+            body.line,
+            Reason::Modifier {
+                modifier: format!("expand: %{missing}%"),
+                why,
+            },
+        ));
     }
-    Ok(Filter { meta, source, rules, searches, condition })
+    Ok(Filter {
+        meta,
+        source,
+        rules,
+        searches,
+        condition,
+    })
 }
 
 type Searches = Vec<(String, Search)>;
@@ -81,9 +107,9 @@ fn conditions(body: &Node, searches: &Searches) -> Result<Condition, At> {
     let names: Vec<&str> = searches.iter().map(|(name, _)| name.as_str()).collect();
     let one = |node: &Node| condition::condition(node.text("condition")?, &names, node.line);
     match &node.kind {
-        Kind::List(nodes) if !nodes.is_empty() => {
-            Ok(Condition::Or(nodes.iter().map(one).collect::<Result<_, _>>()?))
-        }
+        Kind::List(nodes) if !nodes.is_empty() => Ok(Condition::Or(
+            nodes.iter().map(one).collect::<Result<_, _>>()?,
+        )),
         _ => one(node),
     }
 }
@@ -92,26 +118,49 @@ fn conditions(body: &Node, searches: &Searches) -> Result<Condition, At> {
 fn search(node: &Node, given: &mut Given<'_>) -> Result<Search, At> {
     match &node.kind {
         Kind::Map(pairs) if !pairs.is_empty() => {
-            let items = pairs.iter().map(|(key, value)| item::item(key, value, given).map(Search::Item));
+            let items = pairs
+                .iter()
+                .map(|(key, value)| item::item(key, value, given).map(Search::Item));
             Ok(Search::All(items.collect::<Result<_, _>>()?))
         }
-        Kind::List(members) if members.is_empty() => {
-            Err(At::wrong(node.line, "search", "a map, a list or text", "an empty list"))
-        }
-        Kind::List(members) if members.iter().all(|member| !matches!(member.kind, Kind::Map(_))) => {
+        Kind::List(members) if members.is_empty() => Err(At::wrong(
+            node.line,
+            "search",
+            "a map, a list or text",
+            "an empty list",
+        )),
+        Kind::List(members)
+            if members
+                .iter()
+                .all(|member| !matches!(member.kind, Kind::Map(_))) =>
+        {
             keywords(node, given)
         }
         Kind::List(members) => {
             let searches = members.iter().map(|member| match member.kind {
-                Kind::List(_) => Err(At::wrong(member.line, "search", "a map or text", "a list in a list")),
+                Kind::List(_) => Err(At::wrong(
+                    member.line,
+                    "search",
+                    "a map or text",
+                    "a list in a list",
+                )),
                 _ => search(member, given),
             });
             Ok(Search::Any(searches.collect::<Result<_, _>>()?))
         }
         Kind::Text(_) | Kind::Number(_) => keywords(node, given),
         Kind::Map(_) | Kind::Null | Kind::Bool(_) => {
-            let shown = if matches!(node.kind, Kind::Map(_)) { "an empty map".to_owned() } else { node.shown() };
-            Err(At::wrong(node.line, "search", "a map, a list or text", &shown))
+            let shown = if matches!(node.kind, Kind::Map(_)) {
+                "an empty map".to_owned()
+            } else {
+                node.shown()
+            };
+            Err(At::wrong(
+                node.line,
+                "search",
+                "a map, a list or text",
+                &shown,
+            ))
         }
     }
 }

@@ -1,10 +1,6 @@
 //! What an encoding makes of a text: Base64 in its three offsets, UTF-16, the dashes of Windows.
 
-use crate::{
-    error::Reason,
-    pattern::Pattern,
-    read::modifier::Encoding,
-};
+use crate::{error::Reason, pattern::Pattern, read::modifier::Encoding};
 
 /// The characters that Windows programs take for a dash.
 const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
@@ -30,7 +26,10 @@ pub(crate) fn encoded(pattern: Pattern, encodings: &[Encoding]) -> Result<Vec<Pa
         Piece::Pattern(pattern) => Ok(pattern),
         Piece::Bytes(bytes) => match String::from_utf8(bytes) {
             Ok(text) => Ok(Pattern::plain(&text)),
-            Err(_) => Err(wrong("utf16", "these bytes are no text: `base64` or `base64offset` must follow")),
+            Err(_) => Err(wrong(
+                "utf16",
+                "these bytes are no text: `base64` or `base64offset` must follow",
+            )),
         },
     };
     pieces.into_iter().map(text).collect()
@@ -39,7 +38,9 @@ pub(crate) fn encoded(pattern: Pattern, encodings: &[Encoding]) -> Result<Vec<Pa
 fn encode(piece: Piece, encoding: Encoding, out: &mut Vec<Piece>) -> Result<(), Reason> {
     match encoding {
         Encoding::Windash => match piece {
-            Piece::Pattern(pattern) => out.extend(windash(&pattern)?.into_iter().map(Piece::Pattern)),
+            Piece::Pattern(pattern) => {
+                out.extend(windash(&pattern)?.into_iter().map(Piece::Pattern));
+            }
             Piece::Bytes(_) => return Err(wrong("windash", "stands in front of encodings")),
         },
         Encoding::Utf16 => {
@@ -48,10 +49,20 @@ fn encode(piece: Piece, encoding: Encoding, out: &mut Vec<Piece>) -> Result<(), 
             out.push(Piece::Bytes(bytes));
         }
         Encoding::Utf16Le => {
-            out.push(Piece::Bytes(units(&piece)?.into_iter().flat_map(u16::to_le_bytes).collect()));
+            out.push(Piece::Bytes(
+                units(&piece)?
+                    .into_iter()
+                    .flat_map(u16::to_le_bytes)
+                    .collect(),
+            ));
         }
         Encoding::Utf16Be => {
-            out.push(Piece::Bytes(units(&piece)?.into_iter().flat_map(u16::to_be_bytes).collect()));
+            out.push(Piece::Bytes(
+                units(&piece)?
+                    .into_iter()
+                    .flat_map(u16::to_be_bytes)
+                    .collect(),
+            ));
         }
         Encoding::Base64 => out.push(Piece::Bytes(base64(&bytes(&piece)?).into_bytes())),
         Encoding::Base64Offset => {
@@ -67,7 +78,10 @@ fn encode(piece: Piece, encoding: Encoding, out: &mut Vec<Piece>) -> Result<(), 
                 let encoded = base64(&shifted);
                 let part = encoded.get(start..encoded.len().saturating_sub(cut));
                 let part = part.filter(|part| !part.is_empty());
-                let part = part.ok_or(wrong("base64offset", "the value is too short to leave a trace"))?;
+                let part = part.ok_or(wrong(
+                    "base64offset",
+                    "the value is too short to leave a trace",
+                ))?;
                 out.push(Piece::Bytes(part.as_bytes().to_vec()));
             }
         }
@@ -90,20 +104,33 @@ fn units(piece: &Piece) -> Result<Vec<u16>, Reason> {
 }
 
 fn plain(pattern: &Pattern) -> Result<&str, Reason> {
-    pattern.as_plain().ok_or(wrong("encoding", "the value has wildcards, which cannot be encoded"))
+    pattern.as_plain().ok_or(wrong(
+        "encoding",
+        "the value has wildcards, which cannot be encoded",
+    ))
 }
 
 fn wrong(modifier: &str, why: &'static str) -> Reason {
-    Reason::Modifier { modifier: modifier.to_owned(), why }
+    Reason::Modifier {
+        modifier: modifier.to_owned(),
+        why,
+    }
 }
 
 fn windash(pattern: &Pattern) -> Result<Vec<Pattern>, Reason> {
-    let dashes: usize = pattern.tokens().iter().map(|token| match token {
-        crate::pattern::Token::Text(text) => flags(text).len(),
-        _ => 0,
-    }).sum();
+    let dashes: usize = pattern
+        .tokens()
+        .iter()
+        .map(|token| match token {
+            crate::pattern::Token::Text(text) => flags(text).len(),
+            _ => 0,
+        })
+        .sum();
     if dashes > MAX_DASHES {
-        return Err(Reason::Limit { what: "flags of a `windash` value", limit: MAX_DASHES });
+        return Err(Reason::Limit {
+            what: "flags of a `windash` value",
+            limit: MAX_DASHES,
+        });
     }
     Ok(pattern.map_text(|text| {
         let mut all = vec![String::new()];
@@ -113,7 +140,9 @@ fn windash(pattern: &Pattern) -> Result<Vec<Pattern>, Reason> {
                 let longer = |begun: &String| DASHES.map(|dash| format!("{begun}{dash}"));
                 all = all.iter().flat_map(longer).collect();
             } else {
-                all.iter_mut().for_each(|begun| begun.push(char));
+                for begun in &mut all {
+                    begun.push(char);
+                }
             }
         }
         all
@@ -138,14 +167,22 @@ fn flags(text: &str) -> Vec<usize> {
 
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digit = |bits: u32| DIGITS.get((bits & 63) as usize).map_or('=', |byte| char::from(*byte));
+    let digit = |bits: u32| {
+        DIGITS
+            .get((bits & 63) as usize)
+            .map_or('=', |byte| char::from(*byte))
+    };
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         text.push(digit(bits >> 18));
         text.push(digit(bits >> 12));
-        text.push(if chunk.len() > 1 { digit(bits >> 6) } else { '=' });
+        text.push(if chunk.len() > 1 {
+            digit(bits >> 6)
+        } else {
+            '='
+        });
         text.push(if chunk.len() > 2 { digit(bits) } else { '=' });
     }
     text
@@ -157,7 +194,10 @@ mod tests {
 
     fn check(text: &str, encodings: &[Encoding], expected: &[&str]) {
         let patterns = encoded(Pattern::parse(text), encodings).unwrap();
-        let shown: Vec<&str> = patterns.iter().map(|pattern| pattern.as_plain().unwrap()).collect();
+        let shown: Vec<&str> = patterns
+            .iter()
+            .map(|pattern| pattern.as_plain().unwrap())
+            .collect();
         assert_eq!(shown, expected, "{text}");
     }
 
@@ -165,13 +205,30 @@ mod tests {
     fn encodings_are_what_others_write() {
         check("foobar", &[Encoding::Base64], &["Zm9vYmFy"]);
         check("foob", &[Encoding::Base64], &["Zm9vYg=="]);
-        check("foobar", &[Encoding::Base64Offset], &["Zm9vYmFy", "Zvb2Jhc", "mb29iYX"]);
-        check("ping", &[Encoding::Utf16Le, Encoding::Base64], &["cABpAG4AZwA="]);
+        check(
+            "foobar",
+            &[Encoding::Base64Offset],
+            &["Zm9vYmFy", "Zvb2Jhc", "mb29iYX"],
+        );
+        check(
+            "ping",
+            &[Encoding::Utf16Le, Encoding::Base64],
+            &["cABpAG4AZwA="],
+        );
         check("A", &[Encoding::Utf16, Encoding::Base64], &["//5BAA=="]);
         check("A", &[Encoding::Utf16Be, Encoding::Base64], &["AEE="]);
         check("a-b", &[Encoding::Windash], &["a-b"]);
-        check(" -x", &[Encoding::Windash], &[" -x", " /x", " –x", " —x", " ―x"]);
-        assert_eq!(encoded(Pattern::parse("-a /b"), &[Encoding::Windash]).unwrap().len(), 25);
+        check(
+            " -x",
+            &[Encoding::Windash],
+            &[" -x", " /x", " –x", " —x", " ―x"],
+        );
+        assert_eq!(
+            encoded(Pattern::parse("-a /b"), &[Encoding::Windash])
+                .unwrap()
+                .len(),
+            25
+        );
     }
 
     #[test]

@@ -5,7 +5,10 @@ use crate::{
     error::{At, Reason},
     number::Number,
     pattern::Pattern,
-    read::{Given, encode, modifier::{Modifiers, Place}},
+    read::{
+        Given, encode,
+        modifier::{Modifiers, Place},
+    },
     regexes,
     rule::{Item, Network, Relation, Test},
     yaml::{Key, Kind, Node},
@@ -17,6 +20,9 @@ pub const MAX_VALUES: usize = 20_000;
 /// `field|modifiers: values`.
 pub(crate) fn item(key: &Key, node: &Node, given: &mut Given<'_>) -> Result<Item, At> {
     let (field, modifiers) = key.text.split_once('|').unwrap_or((&key.text, ""));
+    if modifiers.is_empty() && key.text.contains('|') {
+        return Err(At::new(key.line, Reason::UnknownModifier(String::new())));
+    }
     let modifiers = Modifiers::parse(modifiers, key.line)?;
     let field = (!field.is_empty()).then(|| field.to_owned());
     item_of(field, &modifiers, node, key.line, given)
@@ -34,17 +40,33 @@ pub(crate) fn item_of(
         _ => std::slice::from_ref(node),
     };
     if values.is_empty() {
-        return Err(At::wrong(node.line, "values", "at least one", "an empty list"));
+        return Err(At::wrong(
+            node.line,
+            "values",
+            "at least one",
+            "an empty list",
+        ));
     }
     let mut tests = Vec::with_capacity(values.len());
     let mut all_of: Vec<Vec<Test>> = Vec::new();
     for value in values {
         if matches!(value.kind, Kind::Null) && values.len() > 1 {
-            return Err(At::wrong(value.line, "values", "`null` alone, never in a list", "null"));
+            return Err(At::wrong(
+                value.line,
+                "values",
+                "`null` alone, never in a list",
+                "null",
+            ));
         }
         let made = value_tests(field.is_none(), modifiers, value, given)?;
         if tests.len() + made.len() > MAX_VALUES {
-            return Err(At::new(value.line, Reason::Limit { what: "values of a field", limit: MAX_VALUES }));
+            return Err(At::new(
+                value.line,
+                Reason::Limit {
+                    what: "values of a field",
+                    limit: MAX_VALUES,
+                },
+            ));
         }
         if modifiers.all && made.len() > 1 {
             all_of.push(made);
@@ -53,9 +75,23 @@ pub(crate) fn item_of(
         }
     }
     let Some(more) = (!all_of.is_empty()).then_some(all_of) else {
-        return Ok(Item { field, tests, all: modifiers.all, more: Vec::new(), negated: modifiers.neq, line });
+        return Ok(Item {
+            field,
+            tests,
+            all: modifiers.all,
+            more: Vec::new(),
+            negated: modifiers.neq,
+            line,
+        });
     };
-    Ok(Item { field, tests, all: true, more, negated: modifiers.neq, line })
+    Ok(Item {
+        field,
+        tests,
+        all: true,
+        more,
+        negated: modifiers.neq,
+        line,
+    })
 }
 
 /// What one value asks: one of these.
@@ -68,7 +104,13 @@ fn value_tests(
     let wrong = |wanted| At::wrong(node.line, "value", wanted, &node.shown());
     if keyword && modifiers.needs_field() {
         let modifier = modifiers.first_that_needs_a_field().to_owned();
-        return Err(At::new(node.line, Reason::Modifier { modifier, why: "needs a field" }));
+        return Err(At::new(
+            node.line,
+            Reason::Modifier {
+                modifier,
+                why: "needs a field",
+            },
+        ));
     }
     if modifiers.exists {
         return match node.kind {
@@ -86,7 +128,11 @@ fn value_tests(
     if modifiers.order.is_some() || modifiers.part.is_some() {
         let number = Number::of_rule(&text).ok_or_else(|| wrong("a number"))?;
         return Ok(vec![match (modifiers.part, modifiers.order) {
-            (Some(part), order) => Test::Part { part, order, number },
+            (Some(part), order) => Test::Part {
+                part,
+                order,
+                number,
+            },
             (None, Some(order)) => Test::Order { order, number },
             (None, None) => Test::Null,
         }]);
@@ -96,7 +142,8 @@ fn value_tests(
         return Ok(vec![Test::Network(network)]);
     }
     if let Some(flags) = modifiers.regex {
-        let compiled = regexes::compile(&text, flags).map_err(|reason| At::new(node.line, reason))?;
+        let compiled =
+            regexes::compile(&text, flags).map_err(|reason| At::new(node.line, reason))?;
         return Ok(vec![Test::Regex(compiled)]);
     }
     if modifiers.fieldref {
@@ -106,11 +153,18 @@ fn value_tests(
             Some(Place::End) => Relation::Ends,
             Some(Place::Inside) => Relation::Contains,
         };
-        return Ok(vec![Test::Field { other: text, relation, cased: modifiers.cased }]);
+        return Ok(vec![Test::Field {
+            other: text,
+            relation,
+            cased: modifiers.cased,
+        }]);
     }
     let number = matches!(node.kind, Kind::Number(_)) && !keyword && modifiers.is_plain();
     if let Some(number) = Number::of_rule(&text).filter(|_| number) {
-        return Ok(vec![Test::Number { number, spelled: crate::pattern::lower(&text) }]);
+        return Ok(vec![Test::Number {
+            number,
+            spelled: crate::pattern::lower(&text),
+        }]);
     }
     texts(keyword, modifiers, &text, node.line, given)
 }
@@ -142,11 +196,24 @@ fn texts(
                 Some(Place::Inside) => (true, true),
             };
             let pattern = pattern.opened(front, behind);
-            let pattern = if modifiers.cased { pattern } else { pattern.lowered() };
-            tests.push(Test::Text { pattern, cased: modifiers.cased });
+            let pattern = if modifiers.cased {
+                pattern
+            } else {
+                pattern.lowered()
+            };
+            tests.push(Test::Text {
+                pattern,
+                cased: modifiers.cased,
+            });
         }
         if tests.len() > MAX_VALUES {
-            return Err(At::new(line, Reason::Limit { what: "values of a field", limit: MAX_VALUES }));
+            return Err(At::new(
+                line,
+                Reason::Limit {
+                    what: "values of a field",
+                    limit: MAX_VALUES,
+                },
+            ));
         }
     }
     Ok(tests)

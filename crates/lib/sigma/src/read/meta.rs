@@ -18,7 +18,13 @@ pub(crate) fn meta(node: &Node) -> Result<Meta, At> {
         return Err(At::wrong(title.line, "title", "text", text));
     }
     if text.chars().count() > MAX_TITLE_CHARS {
-        return Err(At::new(title.line, Reason::Limit { what: "characters of a title", limit: MAX_TITLE_CHARS }));
+        return Err(At::new(
+            title.line,
+            Reason::Limit {
+                what: "characters of a title",
+                limit: MAX_TITLE_CHARS,
+            },
+        ));
     }
     Ok(Meta {
         file: String::new(),
@@ -43,9 +49,18 @@ pub(crate) fn source(node: &Node) -> Result<LogSource, At> {
     };
     body.map("logsource")?;
     let lower = |key| Ok(word(body, key)?.map(|text: String| text.to_lowercase()));
-    let source = LogSource { product: lower("product")?, category: lower("category")?, service: lower("service")? };
+    let source = LogSource {
+        product: lower("product")?,
+        category: lower("category")?,
+        service: lower("service")?,
+    };
     if source == LogSource::default() {
-        return Err(At::wrong(body.line, "logsource", "a product, category or service", "none of them"));
+        return Err(At::wrong(
+            body.line,
+            "logsource",
+            "a product, category or service",
+            "none of them",
+        ));
     }
     Ok(source)
 }
@@ -66,7 +81,11 @@ fn words(node: &Node, key: &'static str) -> Result<Vec<String>, At> {
         Kind::Null => Ok(Vec::new()),
         Kind::List(items) => {
             let text = |item: &Node| item.text(key).map(str::to_owned);
-            items.iter().filter(|item| item.kind != Kind::Null).map(text).collect()
+            items
+                .iter()
+                .filter(|item| item.kind != Kind::Null)
+                .map(text)
+                .collect()
         }
         _ => Ok(vec![value.text(key)?.to_owned()]),
     }

@@ -1,11 +1,11 @@
 //! From YAML to rules, filters and correlations. Every refusal has the line it is about.
 
 pub(crate) mod condition;
-mod correlation;
+pub(crate) mod correlation;
 mod detection;
 pub(crate) mod encode;
 pub(crate) mod item;
-mod meta;
+pub(crate) mod meta;
 pub(crate) mod modifier;
 
 use std::collections::BTreeMap;
@@ -37,7 +37,10 @@ pub(crate) struct Given<'a> {
 
 impl<'a> Given<'a> {
     pub(crate) fn new(values: &'a BTreeMap<String, Vec<String>>) -> Self {
-        Self { values, missing: Vec::new() }
+        Self {
+            values,
+            missing: Vec::new(),
+        }
     }
 
     pub(crate) fn missing(self) -> Vec<String> {
@@ -45,19 +48,28 @@ impl<'a> Given<'a> {
     }
 
     /// Each `%name%` replaced by each of its values, or the first that has none.
-    pub(crate) fn fill(&mut self, text: &str, line: u32) -> Result<Result<Vec<String>, String>, At> {
+    pub(crate) fn fill(
+        &mut self,
+        text: &str,
+        line: u32,
+    ) -> Result<Result<Vec<String>, String>, At> {
         let mut filled = vec![String::new()];
         let mut rest = text;
         let mut any = false;
         while let Some(char) = rest.chars().next() {
             if let Some(after) = rest.strip_prefix("\\%") {
-                filled.iter_mut().for_each(|begun| begun.push('%'));
+                for begun in &mut filled {
+                    begun.push('%');
+                }
                 rest = after;
                 continue;
             }
             let placeholder = rest.strip_prefix('%').and_then(|rest| rest.split_once('%'));
             let placeholder = placeholder.filter(|(name, _)| {
-                !name.is_empty() && name.chars().all(|char| char.is_alphanumeric() || "_-.".contains(char))
+                !name.is_empty()
+                    && name
+                        .chars()
+                        .all(|char| char.is_alphanumeric() || "_-.".contains(char))
             });
             if let Some((name, after)) = placeholder {
                 any = true;
@@ -68,18 +80,37 @@ impl<'a> Given<'a> {
                     return Ok(Err(name.to_owned()));
                 };
                 if filled.len().saturating_mul(values.len()) > MAX_FILLED {
-                    return Err(At::new(line, Reason::Limit { what: "values of placeholders", limit: MAX_FILLED }));
+                    return Err(At::new(
+                        line,
+                        Reason::Limit {
+                            what: "values of placeholders",
+                            limit: MAX_FILLED,
+                        },
+                    ));
                 }
-                let longer = |begun: &String| values.iter().map(|value| format!("{begun}{value}")).collect::<Vec<_>>();
+                let longer = |begun: &String| {
+                    values
+                        .iter()
+                        .map(|value| format!("{begun}{value}"))
+                        .collect::<Vec<_>>()
+                };
                 filled = filled.iter().flat_map(longer).collect();
                 rest = after;
                 continue;
             }
-            filled.iter_mut().for_each(|begun| begun.push(char));
+            for begun in &mut filled {
+                begun.push(char);
+            }
             rest = rest.get(char.len_utf8()..).unwrap_or("");
         }
         if !any {
-            return Err(At::new(line, Reason::Modifier { modifier: "expand".into(), why: "the value has no %placeholder%" }));
+            return Err(At::new(
+                line,
+                Reason::Modifier {
+                    modifier: "expand".into(),
+                    why: "the value has no %placeholder%",
+                },
+            ));
         }
         Ok(Ok(filled))
     }
@@ -92,7 +123,13 @@ pub(crate) fn documents(
 ) -> (Vec<Document>, Vec<At>) {
     let mut refused = Vec::new();
     if text.len() > MAX_TEXT_BYTES {
-        refused.push(At::new(1, Reason::Limit { what: "bytes of a text", limit: MAX_TEXT_BYTES }));
+        refused.push(At::new(
+            1,
+            Reason::Limit {
+                what: "bytes of a text",
+                limit: MAX_TEXT_BYTES,
+            },
+        ));
         return (Vec::new(), refused);
     }
     let (nodes, error) = yaml::documents(text.strip_prefix('\u{feff}').unwrap_or(text));
@@ -116,18 +153,27 @@ fn document(node: &Node, values: &BTreeMap<String, Vec<String>>) -> Result<Docum
     if let Some(action) = node.get("action") {
         return Err(At::new(
             action.line,
-            Reason::Legacy("`action` (global, repeat, reset)", "write each document out in full"),
+            Reason::Legacy(
+                "`action` (global, repeat, reset)",
+                "write each document out in full",
+            ),
         ));
     }
     let meta = meta::meta(node)?;
     if let Some(body) = node.get("correlation") {
-        return Ok(Document::Correlation(Box::new(correlation::correlation(meta, node, body)?)));
+        return Ok(Document::Correlation(Box::new(correlation::correlation(
+            meta, node, body,
+        )?)));
     }
     if let Some(body) = node.get("filter") {
-        return Ok(Document::Filter(Box::new(detection::filter(meta, node, body, values)?)));
+        return Ok(Document::Filter(Box::new(detection::filter(
+            meta, node, body, values,
+        )?)));
     }
     let Some(body) = node.get("detection") else {
         return Err(At::new(node.line, Reason::Missing("detection")));
     };
-    Ok(Document::Rule(Box::new(detection::rule(meta, node, body, values)?)))
+    Ok(Document::Rule(Box::new(detection::rule(
+        meta, node, body, values,
+    )?)))
 }

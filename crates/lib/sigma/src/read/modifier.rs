@@ -27,7 +27,10 @@ pub(crate) enum Encoding {
 }
 
 #[derive(Debug, Clone, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a modifier that is there or not")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a modifier that is there or not"
+)]
 pub(crate) struct Modifiers {
     pub(crate) all: bool,
     pub(crate) neq: bool,
@@ -52,7 +55,9 @@ impl Modifiers {
             return Ok(modifiers);
         }
         for name in text.split('|') {
-            modifiers.add(name).map_err(|reason| At::new(line, reason))?;
+            modifiers
+                .add(name)
+                .map_err(|reason| At::new(line, reason))?;
         }
         modifiers.check().map_err(|reason| At::new(line, reason))?;
         Ok(modifiers)
@@ -97,7 +102,10 @@ impl Modifiers {
 
     fn kind(&mut self, name: &'static str, set: impl FnOnce(&mut Self)) -> Result<(), Reason> {
         if self.kind.is_some() {
-            return Err(conflict(name, "stands beside another that says what the value is"));
+            return Err(conflict(
+                name,
+                "stands beside another that says what the value is",
+            ));
         }
         self.kind = Some(name);
         set(self);
@@ -122,7 +130,10 @@ impl Modifiers {
 
     fn place(&mut self, name: &str, place: Place) -> Result<(), Reason> {
         if self.place.is_some() {
-            return Err(conflict(name, "two of `contains`, `startswith`, `endswith`"));
+            return Err(conflict(
+                name,
+                "two of `contains`, `startswith`, `endswith`",
+            ));
         }
         self.place = Some(place);
         Ok(())
@@ -130,14 +141,23 @@ impl Modifiers {
 
     fn check(&self) -> Result<(), Reason> {
         let texts = [
-            (self.place.is_some() && !self.fieldref, "contains, startswith or endswith"),
+            (
+                self.place.is_some() && !self.fieldref,
+                "contains, startswith or endswith",
+            ),
             (!self.encodings.is_empty(), "an encoding"),
             (self.expand, "expand"),
             (self.cased && !self.fieldref, "cased"),
         ];
-        let text = texts.iter().find(|(there, _)| *there).map(|(_, name)| *name);
+        let text = texts
+            .iter()
+            .find(|(there, _)| *there)
+            .map(|(_, name)| *name);
         if let (Some(kind), Some(text)) = (self.kind.or(self.order.map(|_| "comparison")), text) {
-            return Err(conflict(&format!("{kind}` beside `{text}"), "the value is no text"));
+            return Err(conflict(
+                &format!("{kind}` beside `{text}"),
+                "the value is no text",
+            ));
         }
         if self.order.is_some() && self.kind.is_some() && self.part.is_none() {
             return Err(conflict("comparison", "the value is no number"));
@@ -150,7 +170,11 @@ impl Modifiers {
 
     /// Nothing that changes what the value is.
     pub(crate) fn is_plain(&self) -> bool {
-        self.kind.is_none() && self.place.is_none() && self.encodings.is_empty() && !self.expand && !self.cased
+        self.kind.is_none()
+            && self.place.is_none()
+            && self.encodings.is_empty()
+            && !self.expand
+            && !self.cased
     }
 
     pub(crate) fn any_but_neq(&self) -> bool {
@@ -167,5 +191,8 @@ impl Modifiers {
 }
 
 fn conflict(modifier: &str, why: &'static str) -> Reason {
-    Reason::Modifier { modifier: modifier.to_owned(), why }
+    Reason::Modifier {
+        modifier: modifier.to_owned(),
+        why,
+    }
 }

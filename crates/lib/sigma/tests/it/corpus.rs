@@ -8,7 +8,7 @@ use std::{
 
 use cordon_testkit::Skip;
 
-/// All rules of SigmaHQ: path and text.
+/// All rules of `SigmaHQ`: path and text.
 pub(crate) fn all_rules() -> Result<Vec<(String, String)>, Skip> {
     let path = cordon_testkit::corpus("logs")?.join("sigma_all_rules.tar.xz");
     let unpacked = lzma_rust2::XzReader::new(fs::File::open(path).unwrap(), true);
@@ -17,7 +17,10 @@ pub(crate) fn all_rules() -> Result<Vec<(String, String)>, Skip> {
     for entry in archive.entries().unwrap() {
         let mut entry = entry.unwrap();
         let path = entry.path().unwrap().display().to_string();
-        if path.ends_with(".yml") {
+        if std::path::Path::new(&path)
+            .extension()
+            .is_some_and(|ending| ending == "yml")
+        {
             let mut text = String::new();
             entry.read_to_string(&mut text).unwrap();
             rules.push((path, text));
@@ -55,7 +58,15 @@ fn case(info: &Path) -> Vec<Case> {
         })
     };
     let metadata = text.split_once("rule_metadata:").unwrap().1;
-    let rule = metadata.split_once("- id:").unwrap().1.lines().next().unwrap().trim().to_owned();
+    let rule = metadata
+        .split_once("- id:")
+        .unwrap()
+        .1
+        .lines()
+        .next()
+        .unwrap()
+        .trim()
+        .to_owned();
     let count = value("match_count").map(|count| count.parse().unwrap());
     let mut jsons: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
@@ -74,7 +85,12 @@ fn case(info: &Path) -> Vec<Case> {
         }
     }
     assert!(!events.is_empty(), "{name} has no events");
-    vec![Case { name, rule, count, events }]
+    vec![Case {
+        name,
+        rule,
+        count,
+        events,
+    }]
 }
 
 pub(crate) fn files(folder: &Path, name: &str, out: &mut Vec<PathBuf>) {

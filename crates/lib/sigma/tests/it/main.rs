@@ -7,6 +7,9 @@
 )]
 
 mod corpus;
+mod correlations;
+mod events;
+mod malformed;
 mod naive;
 mod official;
 mod random;

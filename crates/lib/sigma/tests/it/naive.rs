@@ -6,10 +6,28 @@ use crate::random::Random;
 pub(crate) const FIELDS: [&str; 5] = ["Image", "Cmd", "Num", "a.b", "Empty"];
 const SOURCES: [(&str, &str, &str); 4] =
     [("p", "c", ""), ("p", "", "s"), ("", "c", ""), ("q", "", "")];
-const PIECES: [&str; 14] = ["a", "A", "b", "B", "ab", "\\", "\\\\", "*", "?", "\\*", "ä", "Ä", "-", "ba"];
+const PIECES: [&str; 14] = [
+    "a", "A", "b", "B", "ab", "\\", "\\\\", "*", "?", "\\*", "ä", "Ä", "-", "ba",
+];
 const TEXTS: [&str; 10] = ["a", "B", "ab", "bA", "\\", "*", "?", "Ä", "-", "ſ"];
-const REGEXES: [&str; 8] = ["ab+", "^a", "(?i)BA", "a|b{2}", "[ab]{3}", "b$", "ab.*-", "(ab|-a)\\\\"];
+const REGEXES: [&str; 8] = [
+    "ab+",
+    "^a",
+    "(?i)BA",
+    "a|b{2}",
+    "[ab]{3}",
+    "b$",
+    "ab.*-",
+    "(ab|-a)\\\\",
+];
 const NUMBERS: [&str; 6] = ["1", "2", "10", "1.5", "-3", "0x10"];
+const FIELD_PLACES: [&[&str]; 4] = [
+    &["fieldref"],
+    &["fieldref", "contains"],
+    &["fieldref", "endswith"],
+    &["fieldref", "startswith", "cased"],
+];
+const PLACES: [&[&str]; 4] = [&[], &["contains"], &["startswith"], &["endswith"]];
 const NETWORKS: [&str; 2] = ["10.0.0.0/8", "::1/128"];
 
 #[derive(Debug, Clone)]
@@ -62,9 +80,16 @@ pub(crate) fn event(random: &mut Random) -> Made {
     let sources = (0..=random.below(2)).map(|_| {
         let (product, category, service) = *random.pick(&SOURCES);
         // An event says more than a rule asks.
-        (product, category, if random.chance(2) { "s" } else { service })
+        (
+            product,
+            category,
+            if random.chance(2) { "s" } else { service },
+        )
     });
-    Made { sources: sources.collect(), fields }
+    Made {
+        sources: sources.collect(),
+        fields,
+    }
 }
 
 fn value(random: &mut Random) -> Value {
@@ -72,7 +97,9 @@ fn value(random: &mut Random) -> Value {
         0 => Value::Null,
         1 => Value::Bool(random.chance(2)),
         2 | 3 => Value::Number(["1", "2", "10", "1.5", "-3", "16"][random.below(6)]),
-        4 => Value::Text((*random.pick(&["1", "10.0", "0x10", "10.1.2.3", "::1", "true", "1e1", ""])).to_owned()),
+        4 => Value::Text(
+            (*random.pick(&["1", "10.0", "0x10", "10.1.2.3", "::1", "true", "1e1", ""])).to_owned(),
+        ),
         _ => Value::Text((0..random.below(6)).map(|_| *random.pick(&TEXTS)).collect()),
     }
 }
@@ -89,7 +116,11 @@ impl Made {
         for (name, values) in &self.fields {
             let mut values: Vec<String> = values.iter().map(value).collect();
             let one = values.len() == 1;
-            let shown = if one { values.remove(0) } else { format!("[{}]", values.join(",")) };
+            let shown = if one {
+                values.remove(0)
+            } else {
+                format!("[{}]", values.join(","))
+            };
             members.push(match name.split_once('.') {
                 Some((outer, inner)) => format!("\"{outer}\":{{\"{inner}\":{shown}}}"),
                 None => format!("\"{name}\":{shown}"),
@@ -99,21 +130,33 @@ impl Made {
     }
 
     fn values(&self, field: Option<&str>) -> Vec<&Value> {
-        let named = self.fields.iter().filter(|(name, _)| field.is_none_or(|field| field == *name));
+        let named = self
+            .fields
+            .iter()
+            .filter(|(name, _)| field.is_none_or(|field| field == *name));
         named.flat_map(|(_, values)| values).collect()
     }
 }
 
 pub(crate) fn rule(random: &mut Random) -> Rule {
     let searches: Vec<Vec<Vec<Item>>> = (0..=random.below(3))
-        .map(|_| (0..=random.below(2)).map(|_| (0..=random.below(2)).map(|_| item(random)).collect()).collect())
+        .map(|_| {
+            (0..=random.below(2))
+                .map(|_| (0..=random.below(2)).map(|_| item(random)).collect())
+                .collect()
+        })
         .collect();
     let condition = condition(random, searches.len(), 3);
-    Rule { source: *random.pick(&SOURCES), searches, condition }
+    Rule {
+        source: *random.pick(&SOURCES),
+        searches,
+        condition,
+    }
 }
 
 fn condition(random: &mut Random, searches: usize, depth: usize) -> Condition {
-    let deeper = |random: &mut Random| Box::new(condition(random, searches, depth.saturating_sub(1)));
+    let deeper =
+        |random: &mut Random| Box::new(condition(random, searches, depth.saturating_sub(1)));
     match random.below(if depth == 0 { 1 } else { 6 }) {
         1 | 2 => Condition::And(deeper(random), deeper(random)),
         3 => Condition::Or(deeper(random), deeper(random)),
@@ -123,8 +166,17 @@ fn condition(random: &mut Random, searches: usize, depth: usize) -> Condition {
     }
 }
 
+fn number(random: &mut Random) -> Value {
+    let number: &&'static str = random.pick(&NUMBERS);
+    Value::Number(number)
+}
+
 fn pattern(random: &mut Random) -> Value {
-    Value::Text((0..random.below(4)).map(|_| *random.pick(&PIECES)).collect())
+    Value::Text(
+        (0..random.below(4))
+            .map(|_| *random.pick(&PIECES))
+            .collect(),
+    )
 }
 
 fn item(random: &mut Random) -> Item {
@@ -140,19 +192,35 @@ fn item(random: &mut Random) -> Item {
         0 => make(&[], vec![Value::Null]),
         1 => make(&["exists"], vec![Value::Bool(random.chance(2))]),
         2 => make(&["re"], (0..many).map(|_| of(&REGEXES, random)).collect()),
-        3 => make(&[*random.pick(&["gt", "gte", "lt", "lte"])], vec![Value::Number(*random.pick(&NUMBERS))]),
-        4 => make(&[], (0..many).map(|_| Value::Number(*random.pick(&NUMBERS))).collect()),
+        3 => make(
+            &[*random.pick(&["gt", "gte", "lt", "lte"])],
+            vec![number(random)],
+        ),
+        4 => make(&[], (0..many).map(|_| number(random)).collect()),
         5 => make(&["cidr"], vec![of(&NETWORKS, random)]),
         6 => {
-            let place: &[&'static str] = *random.pick(&[&["fieldref"][..], &["fieldref", "contains"], &["fieldref", "endswith"], &["fieldref", "startswith", "cased"]]);
+            let place = FIELD_PLACES[random.below(FIELD_PLACES.len())];
             make(place, vec![of(&FIELDS, random)])
         }
-        7 => Item { field: None, modifiers: Vec::new(), values: (0..many).map(|_| pattern(random)).collect() },
+        7 => Item {
+            field: None,
+            modifiers: Vec::new(),
+            values: (0..many).map(|_| pattern(random)).collect(),
+        },
         8 => make(&["neq"], (0..many).map(|_| pattern(random)).collect()),
-        9 => make(&["contains", "all"], (0..many).map(|_| pattern(random)).collect()),
-        10 => make(&[*random.pick(&["contains", "startswith", "endswith"]), "cased"], vec![pattern(random)]),
+        9 => make(
+            &["contains", "all"],
+            (0..many).map(|_| pattern(random)).collect(),
+        ),
+        10 => make(
+            &[
+                *random.pick(&["contains", "startswith", "endswith"]),
+                "cased",
+            ],
+            vec![pattern(random)],
+        ),
         _ => {
-            let place: &[&'static str] = *random.pick(&[&[][..], &["contains"], &["startswith"], &["endswith"]]);
+            let place = PLACES[random.below(PLACES.len())];
             make(place, (0..many).map(|_| pattern(random)).collect())
         }
     }
@@ -162,7 +230,11 @@ impl Rule {
     pub(crate) fn yaml(&self, number: usize) -> String {
         use std::fmt::Write as _;
         let mut yaml = format!("title: rule {number}\nlogsource:\n");
-        for (key, word) in [("product", self.source.0), ("category", self.source.1), ("service", self.source.2)] {
+        for (key, word) in [
+            ("product", self.source.0),
+            ("category", self.source.1),
+            ("service", self.source.2),
+        ] {
             if !word.is_empty() {
                 writeln!(yaml, "  {key}: {word}").unwrap();
             }
@@ -182,7 +254,11 @@ impl Rule {
                     }
                     let dash = if names.is_empty() { '-' } else { ' ' };
                     let values: Vec<String> = item.values.iter().map(shown).collect();
-                    let shown = if values.len() == 1 { values[0].clone() } else { format!("[{}]", values.join(", ")) };
+                    let shown = if values.len() == 1 {
+                        values[0].clone()
+                    } else {
+                        format!("[{}]", values.join(", "))
+                    };
                     writeln!(yaml, "    {dash} '{key}': {shown}").unwrap();
                     names.push(key);
                 }
@@ -196,7 +272,9 @@ impl Rule {
         let (product, category, service) = self.source;
         let same = |asked: &str, said: &str| asked.is_empty() || asked == said;
         let mut sources = event.sources.iter();
-        let routed = sources.any(|source| same(product, source.0) && same(category, source.1) && same(service, source.2));
+        let routed = sources.any(|source| {
+            same(product, source.0) && same(category, source.1) && same(service, source.2)
+        });
         routed && self.condition(&self.condition, event)
     }
 
@@ -207,7 +285,10 @@ impl Rule {
             Condition::Or(a, b) => self.condition(a, event) || self.condition(b, event),
             Condition::Not(inner) => !self.condition(inner, event),
             Condition::Of(least) => {
-                (0..self.searches.len()).filter(|index| self.search(*index, event)).count() >= *least
+                (0..self.searches.len())
+                    .filter(|index| self.search(*index, event))
+                    .count()
+                    >= *least
             }
         }
     }
@@ -263,7 +344,8 @@ fn test(item: &Item, asked: &Value, event: &Made) -> bool {
         Value::Null => values.is_empty() || values.iter().any(|value| matches!(value, Value::Null)),
         Value::Number(number) => values.iter().any(|value| {
             let (Some(said), limit) = (as_number(value), rule_number(number)) else {
-                return item.modifiers.is_empty() && spelled(value).is_some_and(|text| text.eq_ignore_ascii_case(number));
+                return item.modifiers.is_empty()
+                    && spelled(value).is_some_and(|text| text.eq_ignore_ascii_case(number));
             };
             match item.modifiers.first() {
                 Some(&"gt") => said > limit,
@@ -275,47 +357,68 @@ fn test(item: &Item, asked: &Value, event: &Made) -> bool {
         }),
         Value::Text(asked) if has("re") => {
             let regex = regex::Regex::new(asked).unwrap();
-            values.iter().any(|value| spelled(value).is_some_and(|text| regex.is_match(&text)))
+            values
+                .iter()
+                .any(|value| spelled(value).is_some_and(|text| regex.is_match(&text)))
         }
         Value::Text(asked) if has("cidr") => values.iter().any(|value| {
             let text = spelled(value).unwrap_or_default();
-            if asked == "10.0.0.0/8" { text.starts_with("10.") && text.parse::<std::net::Ipv4Addr>().is_ok() } else { text == "::1" }
+            if asked == "10.0.0.0/8" {
+                text.starts_with("10.") && text.parse::<std::net::Ipv4Addr>().is_ok()
+            } else {
+                text == "::1"
+            }
         }),
         Value::Text(asked) if has("fieldref") => values.iter().any(|value| {
             event.values(Some(asked)).iter().any(|other| {
                 let (Some(a), Some(b)) = (spelled(value), spelled(other)) else {
                     return false;
                 };
-                let (a, b) = if has("cased") { (a, b) } else { (lower(&a), lower(&b)) };
+                let (a, b) = if has("cased") {
+                    (a, b)
+                } else {
+                    (lower(&a), lower(&b))
+                };
                 match item.modifiers.get(1) {
                     Some(&"contains") => a.contains(&b),
                     Some(&"endswith") => a.ends_with(&b),
                     Some(&"startswith") => a.starts_with(&b),
-                    _ => a == b || as_number(value).is_some_and(|number| as_number(other) == Some(number)),
+                    _ => {
+                        a == b
+                            || as_number(value)
+                                .is_some_and(|number| as_number(other) == Some(number))
+                    }
                 }
             })
         }),
-        Value::Text(asked) => {
-            let mut tokens = tokens(asked);
-            if has("contains") || has("endswith") || item.field.is_none() {
-                tokens.insert(0, None);
-            }
-            if has("contains") || has("startswith") || item.field.is_none() {
-                tokens.push(None);
-            }
-            values.iter().any(|value| {
-                spelled(value).is_some_and(|text| {
-                    let text: Vec<char> = if has("cased") { text } else { lower(&text) }.chars().collect();
-                    let fold = |token: &Option<Token>| match token {
-                        Some(Token::Char(char)) if !has("cased") => Some(Token::Char(lower(&char.to_string()).chars().next().unwrap())),
-                        other => *other,
-                    };
-                    let tokens: Vec<Option<Token>> = tokens.iter().map(fold).collect();
-                    glob(&tokens, &text)
-                })
-            })
-        }
+        Value::Text(asked) => matches(item, asked, &values),
     }
+}
+
+fn matches(item: &Item, asked: &str, values: &[&Value]) -> bool {
+    let has = |modifier: &str| item.modifiers.contains(&modifier);
+    let mut tokens = tokens(asked);
+    if has("contains") || has("endswith") || item.field.is_none() {
+        tokens.insert(0, None);
+    }
+    if has("contains") || has("startswith") || item.field.is_none() {
+        tokens.push(None);
+    }
+    values.iter().any(|value| {
+        spelled(value).is_some_and(|text| {
+            let text: Vec<char> = if has("cased") { text } else { lower(&text) }
+                .chars()
+                .collect();
+            let fold = |token: &Option<Token>| match token {
+                Some(Token::Char(char)) if !has("cased") => Some(Token::Char(
+                    lower(&char.to_string()).chars().next().unwrap(),
+                )),
+                other => *other,
+            };
+            let tokens: Vec<Option<Token>> = tokens.iter().map(fold).collect();
+            glob(&tokens, &text)
+        })
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -350,12 +453,16 @@ fn glob(tokens: &[Option<Token>], text: &[char]) -> bool {
         None => text.is_empty(),
         Some((None, rest)) => (0..=text.len()).any(|skip| glob(rest, &text[skip..])),
         Some((Some(Token::One), rest)) => !text.is_empty() && glob(rest, &text[1..]),
-        Some((Some(Token::Char(char)), rest)) => text.first() == Some(char) && glob(rest, &text[1..]),
+        Some((Some(Token::Char(char)), rest)) => {
+            text.first() == Some(char) && glob(rest, &text[1..])
+        }
     }
 }
 
 fn lower(text: &str) -> String {
-    text.chars().map(|char| char.to_lowercase().next().unwrap()).collect()
+    text.chars()
+        .map(|char| char.to_lowercase().next().unwrap())
+        .collect()
 }
 
 fn spelled(value: &Value) -> Option<String> {
@@ -376,5 +483,9 @@ fn as_number(value: &Value) -> Option<f64> {
 }
 
 fn rule_number(text: &str) -> f64 {
-    if text == "0x10" { 16.0 } else { text.parse().unwrap() }
+    if text == "0x10" {
+        16.0
+    } else {
+        text.parse().unwrap()
+    }
 }

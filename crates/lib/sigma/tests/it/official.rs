@@ -1,4 +1,4 @@
-//! SigmaHQ's rules and cases: all rules load, all cases match as often as they say.
+//! `SigmaHQ`'s rules and cases: all rules load, all cases match as often as they say.
 
 use sigma::{Engine, Event, RuleSet, Scratch};
 
@@ -19,8 +19,16 @@ fn every_rule_loads() {
     let loaded = RuleSet::load(rules);
     assert_eq!(loaded.refused, []);
     assert_eq!(loaded.set.rules.len(), 3_780);
-    let unfilled = loaded.set.rules.iter().filter(|rule| !rule.unfilled.is_empty()).count();
-    assert_eq!(unfilled, 25, "rules with placeholders are told, never silently dead");
+    let unfilled = loaded
+        .set
+        .rules
+        .iter()
+        .filter(|rule| !rule.unfilled.is_empty())
+        .count();
+    assert_eq!(
+        unfilled, 25,
+        "rules with placeholders are told, never silently dead"
+    );
 }
 
 #[test]
