@@ -224,11 +224,7 @@ impl Correlator {
             return;
         };
         let cut = |value: String| shorten(value, self.limits.value_bytes);
-        let fields = compiled
-            .group_by
-            .get(slot)
-            .map(Vec::as_slice)
-            .unwrap_or(&[]);
+        let fields = compiled.group_by.get(slot).map_or(&[][..], Vec::as_slice);
         let shown: Option<Vec<String>> = fields.iter().map(|name| field(name).map(cut)).collect();
         let Some(shown) = shown else {
             windows.lost.ungrouped += 1;
@@ -373,8 +369,7 @@ impl Correlator {
         let names = self
             .correlations
             .get(index)
-            .map(|compiled| compiled.carry.as_slice())
-            .unwrap_or(&[]);
+            .map_or(&[][..], |compiled| compiled.carry.as_slice());
         let group = told.group.clone();
         out(told);
         let field = |name: &str| {

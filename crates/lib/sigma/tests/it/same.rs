@@ -42,14 +42,17 @@ fn the_index_and_the_naive_evaluator_agree() {
                 let expected = rule.matches(&made);
                 matches += usize::from(expected);
                 pairs += 1;
-                let explained = engine.explain(index, &event).unwrap();
                 assert_eq!(
-                    (found[index], explained.matches),
-                    (expected, expected),
-                    "seed {seed}\n{}\n{}\n{explained}",
+                    found[index],
+                    expected,
+                    "seed {seed}\n{}\n{}",
                     texts[index],
                     made.json()
                 );
+                if pairs % 7 == 0 {
+                    let explained = engine.explain(index, &event).unwrap();
+                    assert_eq!(explained.matches, expected, "seed {seed}\n{explained}");
+                }
             }
         }
     }
