@@ -10,6 +10,7 @@ mod corpus;
 mod correlations;
 mod events;
 mod malformed;
+mod modifiers;
 mod naive;
 mod official;
 mod random;

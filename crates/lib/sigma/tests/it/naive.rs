@@ -100,7 +100,12 @@ fn value(random: &mut Random) -> Value {
         4 => Value::Text(
             (*random.pick(&["1", "10.0", "0x10", "10.1.2.3", "::1", "true", "1e1", ""])).to_owned(),
         ),
-        _ => Value::Text((0..random.below(6)).map(|_| *random.pick(&TEXTS)).collect()),
+        _ => {
+            // Few letters, so that long texts of rules are found as well.
+            let letters = if random.chance(2) { 4 } else { TEXTS.len() };
+            let length = random.below(7);
+            Value::Text((0..length).map(|_| TEXTS[random.below(letters)]).collect())
+        }
     }
 }
 
@@ -172,11 +177,9 @@ fn number(random: &mut Random) -> Value {
 }
 
 fn pattern(random: &mut Random) -> Value {
-    Value::Text(
-        (0..random.below(4))
-            .map(|_| *random.pick(&PIECES))
-            .collect(),
-    )
+    let letters = if random.chance(2) { 5 } else { PIECES.len() };
+    let length = random.below(5);
+    Value::Text((0..length).map(|_| PIECES[random.below(letters)]).collect())
 }
 
 fn item(random: &mut Random) -> Item {
