@@ -240,6 +240,25 @@ const TARGETS: &[(&str, Target)] = &[
             assert!(name.parse::<SourceName>().is_ok(), "{name:?}");
         }
     }),
+    ("sigma_rule", |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        let loaded = sigma::RuleSet::load([("fuzz", &text)]);
+        assert!(loaded.refused.iter().all(|refused| refused.line > 0));
+        let engine = sigma::Engine::new(&loaded.set);
+        for (index, rule) in loaded.set.rules.iter().enumerate() {
+            assert!(!sigma::explain(rule, &sigma::Event::new()).matches);
+            assert!(engine.can_fire(index, &engine.coverage()).is_some());
+        }
+    }),
+    ("sigma_match", sigma_match),
+    ("sigma_json", |bytes| {
+        let mut event = sigma::Event::new();
+        let read = event.read_json(bytes);
+        assert!(read.is_ok() || event.fields().count() == 0);
+        for (name, _, _) in event.fields() {
+            assert!(event.get(name).next().is_some());
+        }
+    }),
     ("rpmdb_sqlite", |bytes| {
         let (database, wal) = bytes.split_at(bytes.len() / 2);
         drop(pkgdb::rpmdb_sqlite(bytes, pkgdb::Wal::Absent));
@@ -303,6 +322,41 @@ const TARGETS: &[(&str, Target)] = &[
         drop(advisory::kev_json(bytes));
     }),
 ];
+
+/// Rules, a line with `%%%`, and events: the index says what the explanation says.
+fn sigma_match(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (rules, events) = text.split_once("\n%%%\n").unwrap_or((&text, "{}"));
+    let set = sigma::RuleSet::load([("fuzz", rules)]).set;
+    let engine = sigma::Engine::new(&set);
+    let limits = sigma::Limits {
+        groups: 4,
+        events: 4,
+        value_bytes: 4,
+    };
+    let correlator = sigma::Correlator::new(&set, limits);
+    let sources = set.rules.iter().map(|rule| rule.source.clone());
+    let mut event = sigma::Event::new();
+    event.set_sources(std::sync::Arc::new(sources.collect()));
+    let (mut scratch, mut windows) = (sigma::Scratch::new(), sigma::Windows::default());
+    for (at, line) in (0..).zip(events.lines()) {
+        if event.read_json(line.as_bytes()).is_err() {
+            continue;
+        }
+        let mut found = vec![false; set.rules.len()];
+        engine.matches(&event, &mut scratch, |rule| found[rule] = true);
+        for (rule, found) in found.into_iter().enumerate() {
+            let explanation = engine.explain(rule, &event).unwrap();
+            assert_eq!(found, explanation.matches, "{explanation}");
+            if found {
+                correlator.feed(&mut windows, rule, &event, at * 7_000, &mut |one| {
+                    assert!(one.from_ms <= one.at_ms);
+                });
+            }
+        }
+    }
+    correlator.advance(&mut windows, u64::MAX, &mut |_| {});
+}
 
 #[test]
 fn no_corpus_makes_a_parser_panic() {
