@@ -15,6 +15,9 @@ pub struct Coverage {
     seen: Bits,
     /// By group of rules, the fields that its events had.
     fields: Vec<Bits>,
+    /// Fields and groups of the event that is looked at.
+    here: Bits,
+    groups: Bits,
     events: u64,
     unsourced: u64,
 }
@@ -42,6 +45,16 @@ impl Coverage {
     pub fn without_rules(&self) -> u64 {
         self.unsourced
     }
+
+    /// What another thread saw, with an engine of the same rules.
+    pub fn merge(&mut self, other: &Self) {
+        self.seen.add(&other.seen);
+        for (mine, more) in self.fields.iter_mut().zip(&other.fields) {
+            mine.add(more);
+        }
+        self.events += other.events;
+        self.unsourced += other.unsourced;
+    }
 }
 
 impl Engine {
@@ -50,6 +63,8 @@ impl Engine {
         let fields = Bits::new(self.program.fields.len());
         Coverage {
             seen: Bits::new(self.groups.len()),
+            here: fields.clone(),
+            groups: Bits::new(self.groups.len()),
             fields: vec![fields; self.groups.len()],
             events: 0,
             unsourced: 0,
@@ -59,25 +74,36 @@ impl Engine {
     /// Takes an event into account.
     pub fn saw(&self, event: &Event, coverage: &mut Coverage) {
         coverage.events += 1;
-        let mut any = false;
-        let sources = event.sources();
-        for (group, asked) in self.groups.iter().enumerate() {
-            if !sources.iter().any(|source| asked.holds_for(source)) {
-                continue;
+        coverage.groups.clear();
+        for known in &event.known {
+            if let Some(groups) = self.windows.get(usize::from(*known)) {
+                coverage.groups.add(groups);
             }
-            any = true;
-            coverage.seen.set(crate::engine::narrow(group));
-            let Some(fields) = coverage.fields.get_mut(group) else {
-                continue;
-            };
-            for entry in &event.entries {
-                let name = event.name(entry);
-                if let Some(field) = self.program.fields.get_hashed(entry.hash, name.as_bytes()) {
-                    fields.set(field);
+        }
+        if let Some(own) = event.own_sources() {
+            for (group, asked) in self.groups.iter().enumerate() {
+                if own.iter().any(|source| asked.holds_for(source)) {
+                    coverage.groups.set(crate::engine::narrow(group));
                 }
             }
         }
-        coverage.unsourced += u64::from(!any);
+        if !coverage.groups.any() {
+            coverage.unsourced += 1;
+            return;
+        }
+        coverage.here.clear();
+        for entry in &event.entries {
+            let name = event.name(entry);
+            if let Some(field) = self.program.fields.get_hashed(entry.hash, name.as_bytes()) {
+                coverage.here.set(field);
+            }
+        }
+        coverage.seen.add(&coverage.groups);
+        for (group, fields) in coverage.fields.iter_mut().enumerate() {
+            if coverage.groups.has(crate::engine::narrow(group)) {
+                fields.add(&coverage.here);
+            }
+        }
     }
 
     /// Whether `rule` can fire on events like those that were seen. None: there is no such rule.

@@ -32,7 +32,7 @@ pub struct Engine {
     pub(crate) groups: Vec<LogSource>,
     pub(crate) rule_group: Vec<u32>,
     /// For each source that a Windows event tells by itself, the groups that hold.
-    windows: Vec<Bits>,
+    pub(crate) windows: Vec<Bits>,
     /// By field, then the index over all values for keywords.
     indexes: Vec<Option<Index>>,
     keywords: Option<Index>,

@@ -72,7 +72,7 @@ impl Bits {
         self.words.resize(length.div_ceil(64), 0);
     }
 
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.words.fill(0);
     }
 }

@@ -169,6 +169,25 @@ impl Correlator {
         self.of_rule.contains_key(&rule)
     }
 
+    /// The fields of a rule's match that correlations need: what a match must carry to be judged elsewhere.
+    pub fn needs(&self, rule: usize) -> Vec<&str> {
+        let mut names = BTreeSet::new();
+        for (index, slot) in self.of_rule.get(&rule).into_iter().flatten() {
+            let Some(compiled) = self.correlations.get(*index) else {
+                continue;
+            };
+            let grouped = compiled.group_by.get(*slot).into_iter().flatten();
+            let counted = value_fields(&compiled.kind).iter();
+            names.extend(
+                grouped
+                    .chain(counted)
+                    .chain(&compiled.carry)
+                    .map(String::as_str),
+            );
+        }
+        names.into_iter().collect()
+    }
+
     /// A rule, by its index, matched `event`, which happened at `at_ms`.
     pub fn feed(
         &self,
