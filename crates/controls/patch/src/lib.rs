@@ -11,6 +11,7 @@ mod feed;
 mod fleet;
 mod judge;
 mod ladder;
+pub mod plan;
 mod policy;
 mod requirement;
 mod rules;

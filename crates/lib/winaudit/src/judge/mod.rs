@@ -240,6 +240,11 @@ impl ReportRow {
         }
     }
 
+    /// The CVEs that it fixes on this host; `feed` is the one it was judged by.
+    pub fn cve_names<'f>(&self, feed: &'f Feed) -> impl Iterator<Item = &'f str> {
+        self.cve_ids.iter().map(|id| feed.text(*id))
+    }
+
     /// The update, if it is one.
     pub fn kb(&self) -> Option<Kb> {
         match self.subject {
