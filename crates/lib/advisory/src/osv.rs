@@ -277,8 +277,8 @@ mod tests {
         check(worm, "Low: p", Some(true), Some(Level::Critical));
         check("", "Important: p", None, Some(Level::High));
         check("", "p is slow", None, None);
-        let word = r#""severity":[{"type":"Ubuntu","score":"high"}],"#;
-        check(word, "", None, Some(Level::High));
+        let said = r#""severity":[{"type":"Ubuntu","score":"high"}],"#;
+        check(said, "", None, Some(Level::High));
     }
 
     #[test]

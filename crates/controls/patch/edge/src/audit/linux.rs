@@ -1,7 +1,7 @@
 //! Rows of a Linux host: by advisories, by OVAL, and by the end of its release.
 
-use advisory::{Facts, Installed, Inventory, Release, State, Stream, Truth};
-use cordon_model::Time;
+use advisory::{Facts, Installed, Inventory, Level, Release, State, Stream, Truth};
+use cordon_model::{Severity, Time};
 use pkgdb::{
     Epoch, Manager,
     eol::{Date, Support, support},
@@ -178,10 +178,25 @@ fn by_advisories(host: &HostFiles, packages: &[Have], bench: &Bench, rows: &mut 
             evidence: "the package manager lists it".to_owned(),
             feed: Some(feeds.clone()),
             stale: old,
-            advisories: advisories.map(|one| one.id.clone()).collect(),
+            advisories: advisories.clone().map(|one| one.id.clone()).collect(),
             cves,
+            level: advisories
+                .clone()
+                .filter_map(|one| one.level())
+                .max()
+                .map(severity),
+            wormable: advisories.clone().any(|one| one.wormable() == Some(true)),
             ..Line::of(&host.name, row.package.name, state)
         });
+    }
+}
+
+const fn severity(level: Level) -> Severity {
+    match level {
+        Level::Low => Severity::Low,
+        Level::Medium => Severity::Medium,
+        Level::High => Severity::High,
+        Level::Critical => Severity::Critical,
     }
 }
 

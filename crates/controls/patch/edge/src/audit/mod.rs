@@ -5,17 +5,19 @@ mod baseline;
 mod bench;
 mod linux;
 mod live;
+mod open;
 mod row;
 mod sheets;
 mod windows;
 
 pub use baseline::requirement;
 pub use bench::{Bench, feed_plain};
+pub use open::host_rows;
 pub use row::Line;
 pub use sheets::{SheetUnread, Sheets, name_of};
 
 use cordon_model::{Package, PackageStatus};
-use cordon_patch::{Have, Installed, RowState};
+use cordon_patch::{Have, Installed, RowState, plan::Update};
 
 use crate::HostFiles;
 
@@ -30,6 +32,8 @@ pub struct Rows {
     pub packages: usize,
     /// What of its own lists could not be read.
     pub unread: usize,
+    /// For Windows: the smallest set of updates that its feed knows.
+    pub updates: Vec<Update>,
     /// Why its release is no good, whatever is installed.
     pub release: Option<String>,
     /// Whether it was not judged if the release is still mended.

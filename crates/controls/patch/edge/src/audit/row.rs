@@ -71,6 +71,12 @@ pub struct Line {
     /// How bad it is when it is not there.
     #[serde(skip)]
     pub severity: Option<Severity>,
+    /// How bad its advisories say that it is.
+    #[serde(skip)]
+    pub level: Option<Severity>,
+    /// By its advisories a worm could use it.
+    #[serde(skip)]
+    pub wormable: bool,
     /// The least that proves it.
     #[serde(skip)]
     pub needs: Needs,
