@@ -65,6 +65,14 @@ catalogue! {
         "one a line or after --ssh: [NAME=][USER@]HOST[:PORT] or an alias of ssh_config, each name once";
     SSH_FAILED = "E0208", Partial, "A host could not be asked over SSH.",
         "the other hosts were judged; see `ssh -v` by hand and docs/guide/patch.md, Hosts over SSH";
+    REACHABLE_UNREADABLE = "E0209", Usage, "The table of what can be reached cannot be read.",
+        "one row a line: host,port,package and perhaps tcp or udp; `*` for whatever package answers there";
+    PLAN_UNREADABLE = "E0210", Usage, "A plan cannot be read or cannot be done.",
+        "make it anew by `cordon patch plan --json`";
+    ROLLOUT = "E0211", Usage, "A rollout cannot be begun or gone on with.",
+        "see `cordon patch rollout --state DIR`; nothing was done";
+    ROLLOUT_STORE = "E0212", Store, "What happened in a rollout could not be made durable.",
+        "nothing more was done; look at the disk and its room, then go on by --resume";
     SCENARIO_BROKEN = "E0301", Usage, "A scenario cannot be run.",
         "a scenario is a folder of policy.toml, events.jsonl and verdicts.jsonl; see docs/guide/scenarios.md";
     NOT_RESUMABLE = "E0302", Findings, "A restart between two events changes what is judged.",

@@ -114,7 +114,7 @@ fn close(
     Ok(())
 }
 
-fn of_sheet(error: &SheetUnread) -> Fault {
+pub(super) fn of_sheet(error: &SheetUnread) -> Fault {
     let fault = Fault::new(&fault::BASELINE_UNREADABLE, &error.why);
     match &error.path {
         Some(path) => fault.at(path.display()),
@@ -123,7 +123,7 @@ fn of_sheet(error: &SheetUnread) -> Fault {
 }
 
 /// Nothing to judge by is blindness; a feed that is damaged is bad input.
-fn of_feed(error: &FeedUnread) -> Fault {
+pub(super) fn of_feed(error: &FeedUnread) -> Fault {
     let code = if error.nothing {
         &fault::FEED_MISSING
     } else {
@@ -133,7 +133,7 @@ fn of_feed(error: &FeedUnread) -> Fault {
 }
 
 /// What is on this host.
-fn this_host(me: &Host) -> HostFiles {
+pub(super) fn this_host(me: &Host) -> HostFiles {
     let mut host = HostFiles {
         name: me.to_string(),
         ..HostFiles::default()
@@ -151,7 +151,11 @@ fn this_host(me: &Host) -> HostFiles {
 }
 
 /// The compiled policy with Debian's indexes: those that were named, or apt's own where none were.
-fn compile(args: &Audit, feeds: &Feeds, any_dpkg: bool) -> Result<(Patch, Vec<Exception>), Fault> {
+pub(super) fn compile(
+    args: &Audit,
+    feeds: &Feeds,
+    any_dpkg: bool,
+) -> Result<(Patch, Vec<Exception>), Fault> {
     let text = match &args.policy {
         Some(path) => read_text(path, &fault::POLICY_UNREADABLE)?,
         None => String::new(),
