@@ -28,6 +28,7 @@ mod learned;
 mod licences;
 mod patch;
 mod pkgdb;
+mod plan;
 mod scanner;
 mod scenarios;
 mod spec;

@@ -100,28 +100,19 @@ fn is_new_enough(row: &Mends, kind: Option<PackageKind>, line: &Line) -> bool {
     vercmp::compare(order, have, fixed).is_ok_and(std::cmp::Ordering::is_ge)
 }
 
-/// Whether what is installed runs: its row of old processes or kernels is gone, and somebody looked.
+/// Whether what is installed runs, on a host that was started anew since: no process is older than that, so a row of old
+/// processes that does not come back is mended. Which kernel was started somebody has to see.
 fn runs(row: &Mends, lines: &[Line]) -> Result<bool, String> {
-    let open = answers(row, lines).find(|line| matches!(line.state, "missing" | "unknown"));
-    if let Some(line) = open {
-        if line.state == "missing" {
-            return Ok(false);
-        }
-        let why = line.reason.as_deref().unwrap_or("the audit cannot tell");
-        return Err(format!("{}: {why}", row.package));
+    if answers(row, lines).any(|line| line.state == "missing") {
+        return Ok(false);
     }
-    let looked = lines.iter().any(|line| {
-        let of_running = ["running", "kernel"].contains(&line.package.as_str());
-        of_running && line.state == "proven"
-    });
-    if looked {
-        Ok(true)
-    } else {
-        Err(format!(
-            "{}: the new audit does not tell what runs",
-            row.package
-        ))
+    let seen = answers(row, lines).any(|line| line.state == "proven");
+    if row.package != "kernel" || seen {
+        return Ok(true);
     }
+    let unknown = answers(row, lines).find_map(|line| line.reason.as_deref());
+    let why = unknown.unwrap_or("the new audit does not tell which one runs");
+    Err(format!("{}: {why}", row.package))
 }
 
 fn named(row: &Mends, lines: &[Line]) -> String {

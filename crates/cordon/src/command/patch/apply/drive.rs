@@ -205,15 +205,20 @@ impl Driver<'_, '_, '_> {
 
     /// Back is who lives in another start than before.
     fn look_who_is_back(&mut self, hosts: &[String]) -> Result<(), Stop> {
+        let mut away = false;
         for host in hosts {
             let boot = self.places.vitals(host).boot;
             let before = self.boots.get(host);
             if before.is_some() && boot.is_some() && boot.as_ref() != before {
                 writeln!(self.out.talk, "{}: back", inert(host))?;
                 self.take(Happened::Back { host: host.clone() }, None, None)?;
+            } else {
+                away = true;
             }
         }
-        thread::sleep(LOOK_EVERY);
+        if away {
+            thread::sleep(LOOK_EVERY);
+        }
         Ok(())
     }
 }
