@@ -154,25 +154,43 @@ pub struct Record {
 impl Record {
     /// Of these commands.
     pub fn of(job: &Job, exit: Option<i32>, said: &[u8]) -> Self {
+        let mut all = Said::default();
+        all.push(said);
+        Self::of_said(job, exit, &all)
+    }
+
+    fn of_said(job: &Job, exit: Option<i32>, said: &Said) -> Self {
         let texts = |calls: &[Call]| calls.iter().map(Call::to_string).collect();
         Self {
             ran: texts(&job.calls),
             exit,
-            tail: tail(said),
+            tail: said.plain(),
             undo: texts(&job.undo),
             undo_note: UNDO_NOTE.to_owned(),
         }
     }
 }
 
-/// The end of what was said, at most [`MAX_TAIL_BYTES`].
-fn tail(said: &[u8]) -> String {
-    let begin = said.len().saturating_sub(MAX_TAIL_BYTES);
-    let end = said.get(begin..).unwrap_or_default(); // default: because it begins within
-    let text = String::from_utf8_lossy(end);
-    if begin == 0 {
-        text.trim().to_owned()
-    } else {
-        format!("({begin} bytes before) {}", text.trim())
+/// The end of what was said, at most [`MAX_TAIL_BYTES`], and how much was said before it.
+#[derive(Debug, Default)]
+struct Said {
+    end: Vec<u8>,
+    before: usize,
+}
+
+impl Said {
+    fn push(&mut self, bytes: &[u8]) {
+        self.end.extend_from_slice(bytes);
+        let over = self.end.len().saturating_sub(MAX_TAIL_BYTES);
+        self.end.drain(..over);
+        self.before += over;
+    }
+
+    fn plain(&self) -> String {
+        let text = String::from_utf8_lossy(&self.end);
+        match self.before {
+            0 => text.trim().to_owned(),
+            before => format!("({before} bytes before) {}", text.trim()),
+        }
     }
 }

@@ -41,16 +41,11 @@ pub fn proof(steps: &[Step], kind: Option<PackageKind>, lines: &[Line], restarte
 }
 
 fn short(all: &[String]) -> String {
-    let mut text = all
-        .iter()
-        .take(MAX_NAMED)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join("; ");
+    let mut named: Vec<String> = all.iter().take(MAX_NAMED).cloned().collect();
     if all.len() > MAX_NAMED {
-        text += &format!("; {} more", all.len() - MAX_NAMED);
+        named.push(format!("{} more", all.len() - MAX_NAMED));
     }
-    text
+    named.join("; ")
 }
 
 /// The lines that answer for a row. A definition of OVAL that is satisfied names no package any more.

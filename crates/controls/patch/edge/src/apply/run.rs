@@ -14,7 +14,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open},
 };
 
-use super::{Call, Job, MAX_TAIL_BYTES, Record};
+use super::{Call, Job, Record, Said};
 
 /// Bytes that are read at once.
 const PIECE_BYTES: usize = 64 << 10;
@@ -35,9 +35,9 @@ pub enum RunError {
 /// Does a job here, each command with this time. The first that goes wrong does not stop the others: what they mend is
 /// mended all the same.
 pub fn run(job: &Job, timeout: Duration) -> Result<Record, RunError> {
-    let (mut exit, mut said) = (Some(0), Vec::new());
+    let (mut exit, mut said) = (Some(0), Said::default());
     for call in &job.calls {
-        said.extend_from_slice(format!("$ {call}\n").as_bytes());
+        said.push(format!("$ {call}\n").as_bytes());
         let ended = one(call, timeout, &mut said).map_err(|why| RunError::NotRun {
             program: call.words.first().cloned().unwrap_or_default(), // default: because a call has a program
             why,
@@ -45,15 +45,12 @@ pub fn run(job: &Job, timeout: Duration) -> Result<Record, RunError> {
         if exit == Some(0) {
             exit = ended;
         }
-        if said.len() > 4 * MAX_TAIL_BYTES {
-            said.drain(..said.len() - MAX_TAIL_BYTES);
-        }
     }
-    Ok(Record::of(job, exit, &said))
+    Ok(Record::of_said(job, exit, &said))
 }
 
 /// None where a signal or its time ended it.
-fn one(call: &Call, timeout: Duration, said: &mut Vec<u8>) -> io::Result<Option<i32>> {
+fn one(call: &Call, timeout: Duration, said: &mut Said) -> io::Result<Option<i32>> {
     let Some((program, arguments)) = call.words.split_first() else {
         return Ok(Some(0));
     };
@@ -86,7 +83,7 @@ fn watch(
     child: &mut Child,
     reader: &mut PipeReader,
     timeout: Duration,
-    said: &mut Vec<u8>,
+    said: &mut Said,
 ) -> io::Result<bool> {
     let began = Instant::now();
     let ended = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
@@ -94,7 +91,7 @@ fn watch(
     loop {
         let left = timeout.saturating_sub(began.elapsed());
         if left.is_zero() {
-            said.extend_from_slice(b"\n(its time was over)\n");
+            said.push(b"\n(its time was over)\n");
             return Ok(false);
         }
         let left = Timespec {
@@ -118,18 +115,15 @@ fn watch(
 }
 
 /// All that can be read now; false at the end. Of what is said too much the end is kept.
-fn read_all(reader: &mut PipeReader, said: &mut Vec<u8>) -> io::Result<bool> {
+fn read_all(reader: &mut PipeReader, said: &mut Said) -> io::Result<bool> {
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         match reader.read(&mut piece) {
             Ok(0) => return Ok(false),
-            Ok(count) => said.extend(piece.iter().take(count)),
+            Ok(count) => said.push(piece.get(..count).unwrap_or_default()), // default: because it read as much
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
-        }
-        if said.len() > 4 * MAX_TAIL_BYTES {
-            said.drain(..said.len() - MAX_TAIL_BYTES);
         }
     }
 }

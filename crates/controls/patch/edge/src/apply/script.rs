@@ -19,16 +19,18 @@ pub enum AnswerError {
 
 /// The script that does a job. `sudo`: each command is run by `sudo -n`.
 pub fn script(job: &Job, sudo: bool) -> String {
-    let mut text = format!(
+    let head = format!(
         "PATH=$PATH:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin\nexport PATH\nprintf '%s\\n' '{BEGIN}'\n"
     );
-    for call in &job.calls {
-        let line = call.to_string();
-        let sudo = if sudo { "sudo -n " } else { "" };
-        text += &format!("printf '%s\\n' {}\n", quoted(&format!("$ {line}")));
-        text += &format!("{sudo}{line} </dev/null 2>&1\nprintf '\\n{EXIT}%d\\n' \"$?\"\n");
-    }
-    text + &format!("printf '%s\\n' '{SCRIPT_END}'\n")
+    let sudo = if sudo { "sudo -n " } else { "" };
+    let calls = job.calls.iter().map(|call| {
+        let shown = quoted(&format!("$ {call}"));
+        format!(
+            "printf '%s\\n' {shown}\n{sudo}{call} </dev/null 2>&1\nprintf '\\n{EXIT}%d\\n' \"$?\"\n"
+        )
+    });
+    let end = format!("printf '%s\\n' '{SCRIPT_END}'\n");
+    std::iter::once(head).chain(calls).chain([end]).collect()
 }
 
 /// What an answer says. One that ends too early tells no exit code.

@@ -1,6 +1,13 @@
 //! What comes near a command line, what a record says, and what a rollout on the disk outlives.
 
-use std::{fs, io::Write, path::PathBuf, process::Command, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs::{self, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use cordon_model::{Asked, PackageKind, Span, Time};
 use cordon_patch::plan::{
@@ -180,7 +187,7 @@ fn what_hangs_is_ended_and_what_cannot_start_is_told() {
     assert_eq!(record.exit, None);
     assert!(record.tail.contains("its time was over"));
     // What stays behind is not waited for.
-    let record = run(&jobs(&["sleep 600 & echo $!"]), Duration::from_secs(60)).unwrap();
+    let record = run(&jobs(&["sleep 600 & echo $!"]), Duration::from_mins(1)).unwrap();
     assert_eq!(record.exit, Some(0));
     let pid = record.tail.lines().last().unwrap().to_owned();
     Command::new("kill").arg(pid).status().unwrap();
@@ -259,81 +266,85 @@ fn mends(package: &str, requirement: Option<&str>) -> Mends {
     }
 }
 
-#[test]
-fn only_rows_of_the_new_audit_prove() {
-    let line = |package: &str, state: &'static str, installed: &str| Line {
+fn line(package: &str, state: &'static str, installed: &str) -> Line {
+    Line {
         arch: "amd64".to_owned(),
         installed: Some(installed.to_owned()),
         reason: (state == "unknown").then(|| "still looking".to_owned()),
         ..Line::of("h", package, state)
-    };
+    }
+}
+
+/// Two upgrades, and a restart for a kernel.
+fn check(lines: &[&Line], restarted: bool, expected: &str) {
     let upgrades = Step {
         why: vec![mends("a", None), mends("b", Some("oval:1"))],
         ..step(Vec::new())
     };
+    let kernel = Mends {
+        arch: String::new(),
+        ..mends("kernel", None)
+    };
     let restart = Step {
         deed: Deed::RestartHost,
-        why: vec![Mends {
-            arch: String::new(),
-            ..mends("kernel", None)
-        }],
+        why: vec![kernel],
         ..step(Vec::new())
     };
-    let steps = [upgrades, restart];
-    let check = |lines: &[Line], restarted: bool, expected: &str| {
-        let proof = proof(&steps, Some(PackageKind::Deb), lines, restarted);
-        let found = match &proof {
-            Proof::Proven => "proven".to_owned(),
-            Proof::NotYet(why) => format!("not yet: {why}"),
-            Proof::CannotTell(why) => format!("cannot tell: {why}"),
-        };
-        assert!(found.contains(expected), "{found}");
+    let lines: Vec<Line> = lines.iter().map(|line| (*line).clone()).collect();
+    let proof = proof(
+        &[upgrades, restart],
+        Some(PackageKind::Deb),
+        &lines,
+        restarted,
+    );
+    let found = match &proof {
+        Proof::Proven => "proven".to_owned(),
+        Proof::NotYet(why) => format!("not yet: {why}"),
+        Proof::CannotTell(why) => format!("cannot tell: {why}"),
     };
-    let oval = Line {
+    assert!(found.contains(expected), "{found}");
+}
+
+#[test]
+fn only_rows_of_the_new_audit_prove() {
+    let oval = &Line {
         requirement: Some("oval:1".to_owned()),
         arch: String::new(),
         ..line("oval:1", "proven", "2")
     };
-    let good = [line("a", "proven", "2"), oval.clone()];
-    check(&good, false, "proven");
+    let good = &line("a", "proven", "2");
+    check(&[good, oval], false, "proven");
     check(
-        &[line("a", "missing", "1"), oval.clone()],
+        &[&line("a", "missing", "1"), oval],
         false,
         "not yet: a is 1, and 2 would do",
     );
-    check(&[line("a", "no_fix", "2"), oval.clone()], false, "proven");
-    check(&[line("a", "unknown", "2"), oval.clone()], false, "proven");
+    check(&[&line("a", "no_fix", "2"), oval], false, "proven");
+    check(&[&line("a", "unknown", "2"), oval], false, "proven");
     check(
-        &[line("a", "unknown", "1"), oval.clone()],
+        &[&line("a", "unknown", "1"), oval],
         false,
         "cannot tell: a: still looking",
     );
     check(
-        &[line("a", "missing", "2").not_running("x"), oval.clone()],
+        &[&line("a", "missing", "2").not_running("x"), oval],
         false,
         "proven",
     );
+    check(&[oval], false, "cannot tell: a: the new audit says nothing");
     check(
-        &[oval.clone()],
-        false,
-        "cannot tell: a: the new audit says nothing",
-    );
-    check(
-        &[Line::unknown("h", "inventory", "it is off")],
+        &[&Line::unknown("h", "inventory", "it is off")],
         false,
         "it is off",
     );
-    check(&good, true, "cannot tell: kernel");
+    check(&[good, oval], true, "cannot tell: kernel");
     let kernel = |state: &'static str| Line {
         arch: String::new(),
         ..line("kernel", state, "6.1")
     };
-    check(&[&good[..], &[kernel("proven")]].concat(), true, "proven");
-    check(
-        &[&good[..], &[kernel("missing").not_running("6.2 waits")]].concat(),
-        true,
-        "not yet: kernel",
-    );
+    check(&[good, oval, &kernel("proven")], true, "proven");
+    let behind = kernel("missing").not_running("6.2 waits");
+    check(&[good, oval, &behind], true, "not yet: kernel");
 }
 
 fn folder(test: &str) -> PathBuf {
@@ -348,9 +359,8 @@ fn at(minute: u64) -> Time {
     Time::from_millis(1_790_000_000_123 + minute * 60_000)
 }
 
-#[test]
-fn a_rollout_outlives_a_kill_between_and_within_any_two_events() {
-    let dir = folder("state");
+/// Nothing to do, and a ring of two hosts that does it.
+fn begin(dir: &Path) -> Result<State, StateError> {
     let plan = Plan {
         schema: SCHEMA.to_owned(),
         made: at(0),
@@ -364,9 +374,14 @@ fn a_rollout_outlives_a_kill_between_and_within_any_two_events() {
         wait: Span::default(),
         hosts: vec!["a".to_owned(), "b".to_owned()],
     };
-    let rollout = Rollout::new(vec![ring], &std::collections::BTreeSet::new(), at(0));
+    State::create(dir, plan, Rollout::new(vec![ring], &BTreeSet::new(), at(0)))
+}
+
+#[test]
+fn a_rollout_outlives_a_kill_between_and_within_any_two_events() {
+    let dir = folder("state");
     assert!(matches!(State::open(&dir), Err(StateError::None(_))));
-    let mut state = State::create(&dir, plan, rollout).unwrap();
+    let mut state = begin(&dir).unwrap();
     assert!(matches!(State::open(&dir), Err(StateError::Busy(_))));
     let host = || "a".to_owned();
     let record = Record {
@@ -374,51 +389,38 @@ fn a_rollout_outlives_a_kill_between_and_within_any_two_events() {
         exit: Some(0),
         ..Record::default()
     };
-    let events = [
-        (
-            Happened::Began {
-                host: host(),
-                health: None,
-            },
-            None,
-        ),
-        (
-            Happened::Ran {
-                host: host(),
-                exit: Some(0),
-            },
-            Some(record.clone()),
-        ),
-        (
-            Happened::Audited {
-                host: host(),
-                taken: at(3),
-                proof: Proof::NotYet("old".to_owned()),
-                health: None,
-            },
-            None,
-        ),
-    ];
+    let began = Happened::Began {
+        host: host(),
+        health: None,
+    };
+    let ran = Happened::Ran {
+        host: host(),
+        exit: Some(0),
+    };
+    let audited = Happened::Audited {
+        host: host(),
+        taken: at(3),
+        proof: Proof::NotYet("old".to_owned()),
+        health: None,
+    };
+    let events = [(began, None), (ran, Some(record.clone())), (audited, None)];
     for (minute, (what, record)) in (1..).zip(events) {
-        state
-            .take(
-                Event {
-                    at: at(minute),
-                    what,
-                },
-                record,
-                None,
-            )
-            .unwrap();
+        let event = Event {
+            at: at(minute),
+            what,
+        };
+        state.take(event, record, None).unwrap();
         let expected = state.rollout.clone();
         assert_eq!(State::look(&dir).unwrap().1, expected);
         drop(state);
         // A line that was being written when somebody was killed.
-        let mut journal = fs::OpenOptions::new()
+        let journal = OpenOptions::new()
             .append(true)
-            .open(dir.join("journal.ndjson"))
+            .open(dir.join("journal.ndjson"));
+        journal
+            .unwrap()
+            .write_all(b"{\"event\":{\"at\":\"2026-")
             .unwrap();
-        journal.write_all(b"{\"event\":{\"at\":\"2026-").unwrap();
         let (again, opened) = State::open(&dir).unwrap();
         assert_eq!((&again.rollout, opened.torn_bytes), (&expected, 21));
         state = again;
@@ -441,15 +443,7 @@ fn a_rollout_outlives_a_kill_between_and_within_any_two_events() {
         State::open(&dir),
         Err(StateError::Damaged { line: 1, .. })
     ));
-    let rings = |plan: Plan| {
-        State::create(
-            &dir,
-            plan,
-            Rollout::new(Vec::new(), &std::collections::BTreeSet::new(), at(0)),
-        )
-    };
-    let plan = read_plan(format!("{{\"schema\":\"{SCHEMA}\",\"made\":\"2026-11-25T00:00:00Z\",\"hosts\":[],\"not_mended\":[],\"cannot\":[]}}").as_bytes());
-    assert!(matches!(rings(plan.unwrap()), Err(StateError::There(_))));
+    assert!(matches!(begin(&dir), Err(StateError::There(_))));
     fs::remove_dir_all(&dir).unwrap();
 }
 

@@ -1,6 +1,8 @@
 //! Rows of a Linux host: by advisories, by OVAL, and by the end of its release.
 
-use advisory::{Facts, Installed, Inventory, Level, Release, State, Stream, Truth};
+use std::sync::Arc;
+
+use advisory::{Advisory, Facts, Installed, Inventory, Level, Release, State, Stream, Truth};
 use cordon_model::{Severity, Time};
 use pkgdb::{
     Epoch, Manager,
@@ -8,7 +10,10 @@ use pkgdb::{
 };
 use vercmp::Kind;
 
-use super::{Bench, Rows, row::Line};
+use super::{
+    Bench, Rows,
+    row::{Danger, Line},
+};
 use crate::HostFiles;
 
 /// A package, whoever manages it.
@@ -178,16 +183,19 @@ fn by_advisories(host: &HostFiles, packages: &[Have], bench: &Bench, rows: &mut 
             evidence: "the package manager lists it".to_owned(),
             feed: Some(feeds.clone()),
             stale: old,
-            advisories: advisories.clone().map(|one| one.id.clone()).collect(),
+            advisories: advisories.map(|one| one.id.clone()).collect(),
             cves,
-            level: advisories
-                .clone()
-                .filter_map(|one| one.level())
-                .max()
-                .map(severity),
-            wormable: advisories.clone().any(|one| one.wormable() == Some(true)),
+            danger: danger(&row.verdict.advisories),
             ..Line::of(&host.name, row.package.name, state)
         });
+    }
+}
+
+fn danger(advisories: &[Arc<Advisory>]) -> Danger {
+    let levels = advisories.iter().filter_map(|one| one.level());
+    Danger {
+        level: levels.max().map(severity),
+        wormable: advisories.iter().any(|one| one.wormable() == Some(true)),
     }
 }
 

@@ -13,7 +13,7 @@ mod windows;
 pub use baseline::requirement;
 pub use bench::{Bench, feed_plain};
 pub use open::host_rows;
-pub use row::Line;
+pub use row::{Danger, Line};
 pub use sheets::{SheetUnread, Sheets, name_of};
 
 use cordon_model::{Package, PackageStatus};

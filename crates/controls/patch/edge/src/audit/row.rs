@@ -73,13 +73,19 @@ pub struct Line {
     pub severity: Option<Severity>,
     /// How bad its advisories say that it is.
     #[serde(skip)]
-    pub level: Option<Severity>,
-    /// By its advisories a worm could use it.
-    #[serde(skip)]
-    pub wormable: bool,
+    pub danger: Danger,
     /// The least that proves it.
     #[serde(skip)]
     pub needs: Needs,
+}
+
+/// How bad advisories say that something is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Danger {
+    /// In a word.
+    pub level: Option<Severity>,
+    /// A worm could use it.
+    pub wormable: bool,
 }
 
 impl Line {

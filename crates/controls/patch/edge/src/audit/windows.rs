@@ -11,7 +11,7 @@ use cordon_patch::{Demand, Judged, Requirement, Scope, What, plan::Update};
 use super::{
     Bench, Rows,
     baseline::{of_bulletin, speaks_of},
-    row::Line,
+    row::{Danger, Line},
 };
 
 pub(super) fn rows(name: &str, host: &WindowsHost, bench: &Bench, rows: &mut Rows) {
@@ -50,8 +50,10 @@ pub(super) fn rows(name: &str, host: &WindowsHost, bench: &Bench, rows: &mut Row
             let judged = of_bulletin(bulletin, &judge_bulletin(host, bulletin));
             let mut line = Line::judged(name, &asked_by(bulletin), judged);
             line.source = None;
-            line.level = bulletin.severity.as_deref().and_then(severity);
-            line.wormable = bulletin.wormable;
+            line.danger = Danger {
+                level: bulletin.severity.as_deref().and_then(severity),
+                wormable: bulletin.wormable,
+            };
             line.in_baseline = (!bench.sheets.is_empty()).then_some(false);
             rows.put(line);
         }

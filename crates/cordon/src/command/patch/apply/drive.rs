@@ -8,10 +8,14 @@ use std::{
 };
 
 use cordon_model::Time;
-use cordon_patch::plan::{Event, Happened, Next, Rollout};
+use cordon_patch::plan::{Event, Happened, Next, Proof, Rollout};
 use cordon_patch_edge::apply::{Job, Opened, RESTART_SCRIPT, Record, State, proof};
 
-use super::{Apply, Todo, Work, places::Places, take};
+use super::{
+    Apply, Todo, Work,
+    places::{Places, each},
+    take,
+};
 use crate::{
     clock,
     command::{Out, Stop},
@@ -110,7 +114,7 @@ impl Driver<'_, '_, '_> {
         let batch: Vec<String> = hosts.iter().take(self.at_once()).cloned().collect();
         let (places, at_once) = (self.places, self.at_once());
         let mut vitals = BTreeMap::new();
-        places.each(
+        each(
             &batch,
             at_once,
             |host| places.vitals(host),
@@ -130,7 +134,7 @@ impl Driver<'_, '_, '_> {
             let job = work.jobs.get(host).map_or(&nothing, |todo| &todo.job);
             places.run(host, job)
         };
-        places.each(&batch, at_once, run, |host, record| {
+        each(&batch, at_once, run, |host, record| {
             let exit = match record.exit {
                 Some(exit) => format!("exit {exit}"),
                 None => "no exit code".to_owned(),
@@ -153,25 +157,20 @@ impl Driver<'_, '_, '_> {
             .map(|(host, _)| host.clone())
             .collect();
         let restarts = self.boots.keys().cloned().collect::<BTreeSet<String>>();
-        places.each(
+        each(
             hosts,
             self.at_once(),
             |host| places.audit(host),
             |host, audited| {
                 let restarted = restarts.contains(host) && !waits.contains(host);
-                let verdict = match self.todo(host) {
-                    Some(todo) => {
-                        proof(&todo.host.steps, todo.host.kind, &audited.lines, restarted)
-                    }
-                    None => {
-                        let why = "it cannot be reached as it was before: see above";
-                        cordon_patch::plan::Proof::CannotTell(why.to_owned())
-                    }
-                };
+                let verdict = self.todo(host).map_or_else(
+                    || Proof::CannotTell("it cannot be reached as it was: see above".to_owned()),
+                    |todo| proof(&todo.host.steps, todo.host.kind, &audited.lines, restarted),
+                );
                 let word = match &verdict {
-                    cordon_patch::plan::Proof::Proven => "proven".to_owned(),
-                    cordon_patch::plan::Proof::NotYet(why) => format!("not there: {why}"),
-                    cordon_patch::plan::Proof::CannotTell(why) => format!("unknown: {why}"),
+                    Proof::Proven => "proven".to_owned(),
+                    Proof::NotYet(why) => format!("not there: {why}"),
+                    Proof::CannotTell(why) => format!("unknown: {why}"),
                 };
                 writeln!(self.out.talk, "{}: audited, {}", inert(host), inert(&word))?;
                 let what = Happened::Audited {

@@ -48,6 +48,7 @@ const COMMAND_SECS: u64 = 3600;
 const MAX_COMMAND_SECS: u64 = 86_400;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct Apply {
     /// The plan: what `cordon patch plan --json` wrote.
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]

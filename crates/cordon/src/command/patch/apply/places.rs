@@ -107,26 +107,10 @@ impl Places {
             .collect()
     }
 
-    /// One script on one host.
-    fn ask(&self, target: &Target, stdin: &str, limits: &Limits) -> Result<Vec<u8>, String> {
-        let request = Request {
-            command: "sh",
-            stdin: stdin.as_bytes(),
-        };
-        let mut said = Err("it gave no answer".to_owned());
-        let one = std::slice::from_ref(target);
-        cordon_ssh::run(one, request, limits, None, &mut |answer| {
-            said = answer
-                .said
-                .map_err(|failure| format!("{failure} ({})", failure.hint()));
-        });
-        said
-    }
-
     /// One script on this host or another; what it says, or why there is nothing.
     pub(super) fn told(&self, host: &str, script: &str) -> Result<Vec<u8>, String> {
         if let Some(target) = self.targets.get(host) {
-            return self.ask(target, script, &self.limits);
+            return ask(target, script, &self.limits);
         }
         let mut sh = std::process::Command::new("sh");
         let output = sh
@@ -149,8 +133,7 @@ impl Places {
     /// Does a job. Whatever goes wrong is a record that tells no exit code: the audit afterwards decides.
     pub(super) fn run(&self, host: &str, job: &Job) -> Record {
         let done = match self.targets.get(host) {
-            Some(target) => self
-                .ask(target, &script(job, self.sudo), &self.commands)
+            Some(target) => ask(target, &script(job, self.sudo), &self.commands)
                 .and_then(|said| answer(job, &said).map_err(|error| error.to_string())),
             None => run(job, self.commands.timeout).map_err(|error| error.to_string()),
         };
@@ -182,7 +165,7 @@ impl Places {
         };
         let one = std::slice::from_ref(target);
         cordon_ssh::run(one, request, &self.limits, None, &mut |answer| {
-            host = host_of(answer)
+            host = host_of(answer);
         });
         host
     }
@@ -201,32 +184,47 @@ impl Places {
         };
         (this_host(&name), true)
     }
+}
 
-    /// Does something for each of these hosts, `at_once` of them at a time, and hands over each result as it comes.
-    pub(super) fn each<T: Send>(
-        &self,
-        hosts: &[String],
-        at_once: usize,
-        work: impl Fn(&str) -> T + Sync,
-        mut done: impl FnMut(&str, T) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
-        for batch in hosts.chunks(at_once.max(1)) {
-            let (to, results) = mpsc::channel();
-            let work = &work;
-            thread::scope(|scope| {
-                for host in batch {
-                    let to = to.clone();
-                    scope.spawn(move || drop(to.send((host, work(host))))); // because nobody listens after an error
-                }
-                drop(to);
-                let mut first = Ok(());
-                for (host, result) in results {
-                    // What was done is done: each is taken in, also behind one that could not be.
-                    first = first.and(done(host, result));
-                }
-                first
-            })?;
-        }
-        Ok(())
+/// One script on one host.
+fn ask(target: &Target, stdin: &str, limits: &Limits) -> Result<Vec<u8>, String> {
+    let request = Request {
+        command: "sh",
+        stdin: stdin.as_bytes(),
+    };
+    let mut said = Err("it gave no answer".to_owned());
+    let one = std::slice::from_ref(target);
+    cordon_ssh::run(one, request, limits, None, &mut |answer| {
+        said = answer
+            .said
+            .map_err(|failure| format!("{failure} ({})", failure.hint()));
+    });
+    said
+}
+
+/// Does something for each of these hosts, `at_once` of them at a time, and hands over each result as it comes.
+pub(super) fn each<T: Send>(
+    hosts: &[String],
+    at_once: usize,
+    work: impl Fn(&str) -> T + Sync,
+    mut done: impl FnMut(&str, T) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    for batch in hosts.chunks(at_once.max(1)) {
+        let (to, results) = mpsc::channel();
+        let work = &work;
+        thread::scope(|scope| {
+            for host in batch {
+                let to = to.clone();
+                scope.spawn(move || drop(to.send((host, work(host))))); // because nobody listens after an error
+            }
+            drop(to);
+            let mut first = Ok(());
+            for (host, result) in results {
+                // What was done is done: each is taken in, also behind one that could not be.
+                first = first.and(done(host, result));
+            }
+            first
+        })?;
     }
+    Ok(())
 }

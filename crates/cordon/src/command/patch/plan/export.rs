@@ -2,7 +2,7 @@
 //! words, Jinja's braces, patterns of hosts, formulas in cells), so every word is quoted and every name is held against
 //! what it may be.
 
-use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use cordon_model::{PackageKind, plural};
 use cordon_patch::plan::{Deed, HostPlan, Plan, Restart, Step};
@@ -41,13 +41,16 @@ pub(super) fn ansible(plan: &Plan, dir: &Path, out: &mut Out<'_>) -> Result<(), 
             }
         }
     }
-    let mut inventory = String::from("---\nall:\n  children:\n    cordon:\n      hosts:\n");
-    for name in &names {
-        inventory += &format!("        {}: {{}}\n", yaml(name));
-    }
-    if names.is_empty() {
-        inventory = String::from("---\nall:\n  children:\n    cordon:\n      hosts: {}\n");
-    }
+    let hosts: Vec<String> = names
+        .iter()
+        .map(|name| format!("\n        {}: {{}}", yaml(name)))
+        .collect();
+    let hosts = if hosts.is_empty() {
+        " {}".to_owned()
+    } else {
+        hosts.concat()
+    };
+    let inventory = format!("---\nall:\n  children:\n    cordon:\n      hosts:{hosts}\n");
     fs::create_dir_all(dir)?;
     fs::write(dir.join("inventory.yml"), inventory)?;
     fs::write(dir.join("playbook.yml"), playbook(&linux, true))?;
@@ -72,26 +75,24 @@ fn is_host(name: &str) -> bool {
 }
 
 fn playbook(plays: &Plays, become_root: bool) -> String {
-    let mut text = String::from("---\n");
-    for (tasks, hosts) in plays {
-        let names: Vec<String> = hosts.iter().map(|host| yaml(host)).collect();
-        let root = if become_root { "  become: true\n" } else { "" };
-        text += &format!(
-            "- name: {}\n  hosts: [{}]\n  gather_facts: false\n{root}  tasks:\n{tasks}",
-            yaml(&format!("Cordon: {}", plural(hosts.len(), "host"))),
-            names.join(", ")
-        );
-    }
     if plays.is_empty() {
-        "---\n[]\n".to_owned()
-    } else {
-        text
+        return "---\n[]\n".to_owned();
     }
+    let root = if become_root { "  become: true\n" } else { "" };
+    let plays = plays.iter().map(|(tasks, hosts)| {
+        let name = yaml(&format!("Cordon: {}", plural(hosts.len(), "host")));
+        let hosts: Vec<String> = hosts.iter().map(|host| yaml(host)).collect();
+        let hosts = hosts.join(", ");
+        format!(
+            "- name: {name}\n  hosts: [{hosts}]\n  gather_facts: false\n{root}  tasks:\n{tasks}"
+        )
+    });
+    format!("---\n{}", plays.collect::<String>())
 }
 
 /// The tasks of a host. Its packages are those of the executor's own command, so they went through the same door.
 fn tasks(host: &HostPlan) -> Result<String, String> {
-    let mut text = String::new();
+    let mut tasks = Vec::new();
     for step in &host.steps {
         let restart = match step.needs_restart {
             Restart::Nothing => "",
@@ -106,24 +107,24 @@ fn tasks(host: &HostPlan) -> Result<String, String> {
                     .and_then(executor)
                     .ok_or("nothing upgrades such packages")?;
                 let call = executor.upgrade(packages).map_err(|why| why.to_string())?;
-                text += &upgrade(&name, host.kind, &call, packages.len());
+                tasks.push(upgrade(&name, host.kind, &call, packages.len()));
             }
             Deed::Install { kb, .. } => {
                 let digits = kb.strip_prefix("KB").unwrap_or_default(); // default: because then it is refused
                 if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
                     return Err(format!("expected an update such as KB835732, got {kb:?}"));
                 }
-                text += &format!(
+                tasks.push(format!(
                     "    - name: {}\n      ansible.windows.win_updates:\n        category_names: [\"*\"]\n        \
                      accept_list: [{}]\n        state: installed\n        reboot: false\n",
                     yaml(&name),
                     yaml(kb)
-                );
+                ));
             }
             Deed::RestartServices(_) | Deed::RestartHost => {}
         }
     }
-    Ok(text)
+    Ok(tasks.concat())
 }
 
 fn upgrade(name: &str, kind: Option<PackageKind>, call: &Call, packages: usize) -> String {
@@ -153,22 +154,12 @@ fn upgrade(name: &str, kind: Option<PackageKind>, call: &Call, packages: usize) 
 
 /// A scalar in double quotes (YAML 1.2.2 §7.3.1): nothing in it is read as anything but text.
 fn yaml(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => {
-                quoted.push('\\');
-                quoted.push(c);
-            }
-            ' '..='~' => quoted.push(c),
-            _ => {
-                let written = write!(quoted, "\\U{:08X}", u32::from(c));
-                debug_assert!(written.is_ok());
-            }
-        }
-    }
-    quoted.push('"');
-    quoted
+    let written = text.chars().map(|c| match c {
+        '"' | '\\' => format!("\\{c}"),
+        ' '..='~' => c.to_string(),
+        _ => format!("\\U{:08X}", u32::from(c)),
+    });
+    format!("\"{}\"", written.collect::<String>())
 }
 
 pub(super) fn wsus(plan: &Plan, file: &Path, out: &mut Out<'_>) -> Result<(), Stop> {
@@ -185,10 +176,10 @@ pub(super) fn wsus(plan: &Plan, file: &Path, out: &mut Out<'_>) -> Result<(), St
         .map(|(kb, (title, hosts))| (kb, title, hosts))
         .collect();
     rows.sort_by_key(|(kb, _, hosts)| (std::cmp::Reverse(*hosts), *kb));
-    let mut text = String::from("KB,Title,Hosts\r\n");
-    for (kb, title, hosts) in &rows {
-        text += &format!("{},{},{hosts}\r\n", cell(kb), cell(title));
-    }
+    let lines = rows
+        .iter()
+        .map(|(kb, title, hosts)| format!("{},{},{hosts}\r\n", cell(kb), cell(title)));
+    let text = format!("KB,Title,Hosts\r\n{}", lines.collect::<String>());
     fs::write(file, text).map_err(|why| Fault::new(&fault::OUTPUT, why).at(file.display()))?;
     let (count, file) = (plural(rows.len(), "update"), file.display().to_string());
     writeln!(out.talk, "{}: {count} to approve", inert(&file))?;

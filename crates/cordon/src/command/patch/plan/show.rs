@@ -70,37 +70,33 @@ fn by_host(plan: &Plan, all: bool, out: &mut Out<'_>) -> Result<(), Stop> {
 }
 
 fn why(row: &Mends, all: bool) -> String {
-    let mut text = named(row.requirement.as_deref(), &row.package);
+    let name = named(row.requirement.as_deref(), &row.package);
     let names = if row.cves.is_empty() {
         &row.advisories
     } else {
         &row.cves
     };
     let count = if all { names.len() } else { MAX_NAMED };
-    let shown: Vec<&str> = names.iter().take(count).map(String::as_str).collect();
-    if !shown.is_empty() {
-        text += &format!(" ({}", shown.join(", "));
-        if names.len() > count {
-            text += &format!(" and {} more", names.len() - count);
-        }
-        text.push(')');
+    let mut shown: Vec<String> = names.iter().take(count).cloned().collect();
+    if names.len() > count {
+        shown.push(format!("{} more", names.len() - count));
     }
-    if row.exploited {
-        text += ", exploited";
-    }
-    if row.wormable {
-        text += ", wormable";
-    }
-    if !row.reachable.is_empty() {
-        text += &format!(", reachable at {}", row.reachable.join(", "));
-    }
-    if let Some(owner) = &row.owner {
-        text += &format!(", {owner} answers for it");
-    }
-    if let Some(due) = &row.due {
-        text += &format!(", due {due}");
-    }
-    text
+    let name = if shown.is_empty() {
+        name
+    } else {
+        format!("{name} ({})", shown.join(", "))
+    };
+    let parts = [
+        Some(name),
+        row.exploited.then(|| "exploited".to_owned()),
+        row.wormable.then(|| "wormable".to_owned()),
+        (!row.reachable.is_empty()).then(|| format!("reachable at {}", row.reachable.join(", "))),
+        row.owner
+            .as_ref()
+            .map(|owner| format!("{owner} answers for it")),
+        row.due.as_ref().map(|due| format!("due {due}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// What is done, in words.
