@@ -29,7 +29,7 @@ fn event(line: &str) -> Event {
     let host = words
         .get(2)
         .map_or_else(String::new, |host| (*host).to_owned());
-    let more = words.get(3).copied().unwrap_or_default();
+    let more = words.get(3).copied().unwrap_or("");
     let health = |text: &str| {
         (!text.is_empty()).then(|| Health {
             failed: Some(
@@ -56,7 +56,7 @@ fn event(line: &str) -> Event {
         },
         "ran" => Happened::Ran {
             host: host.clone(),
-            exit: more.parse().ok(),
+            exit: more.parse().ok(), // ok: because `-` is no exit code
         },
         "proven" => audited(Proof::Proven),
         "old" => audited(Proof::NotYet("openssl is old".to_owned())),

@@ -53,13 +53,24 @@ pub(super) fn ansible(plan: &Plan, dir: &Path, out: &mut Out<'_>) -> Result<(), 
     let inventory = format!("---\nall:\n  children:\n    cordon:\n      hosts:{hosts}\n");
     fs::create_dir_all(dir)?;
     fs::write(dir.join("inventory.yml"), inventory)?;
-    fs::write(dir.join("playbook.yml"), playbook(&linux, true))?;
-    fs::write(dir.join("windows.yml"), playbook(&windows, false))?;
+    let mut written = vec!["inventory.yml"];
+    for (name, plays, become_root) in [
+        ("playbook.yml", &linux, true),
+        ("windows.yml", &windows, false),
+    ] {
+        let path = dir.join(name);
+        if !plays.is_empty() {
+            fs::write(path, playbook(plays, become_root))?;
+            written.push(name);
+        } else if path.try_exists()? {
+            fs::remove_file(path)?; // Ansible refuses a playbook without plays, and an older one is of another plan
+        }
+    }
     writeln!(
         out.talk,
-        "{}: inventory.yml, playbook.yml and windows.yml for {}; nothing there restarts a host, and nothing proves \
-         that it helped: audit again",
+        "{}: {} for {}; nothing there restarts a host, and nothing proves that it helped: audit again",
         inert(&dir.display().to_string()),
+        written.join(", "),
         plural(names.len(), "host")
     )?;
     Ok(())
@@ -75,9 +86,6 @@ fn is_host(name: &str) -> bool {
 }
 
 fn playbook(plays: &Plays, become_root: bool) -> String {
-    if plays.is_empty() {
-        return "---\n[]\n".to_owned();
-    }
     let root = if become_root { "  become: true\n" } else { "" };
     let plays = plays.iter().map(|(tasks, hosts)| {
         let name = yaml(&format!("Cordon: {}", plural(hosts.len(), "host")));
