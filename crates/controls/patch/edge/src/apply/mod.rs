@@ -10,6 +10,8 @@
 mod health;
 mod managers;
 mod proof;
+#[cfg(test)]
+mod real_tests;
 mod run;
 mod script;
 mod state;

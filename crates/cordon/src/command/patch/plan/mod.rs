@@ -7,9 +7,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cordon_model::{Exception, Pattern};
-use cordon_patch::plan::{Cannot, HostRows, Plan, Reach, make, read_reachable};
+use cordon_patch::{
+    plan::{Cannot, HostRows, Plan, Reach, make, read_reachable},
+    read_sources,
+};
 use cordon_patch_edge::{
-    HostFiles,
+    HostFiles, STATUS,
     audit::{Bench, Sheets, audit as judge, host_rows},
     feeds, hosts,
 };
@@ -64,7 +67,11 @@ pub(super) fn gather(args: &Audit, only: &[Pattern], out: &mut Out<'_>) -> Resul
     let expected = Expected::read(&args.expect)?;
     let here = args.inventory.is_empty() && args.ssh.is_empty();
     let mut all = if here {
-        vec![this_host(&crate::check::this_host()?)]
+        let mut me = this_host(&crate::check::this_host()?);
+        if let Ok(status) = std::fs::read(STATUS) {
+            me.built_from = read_sources(&status); // what cannot be read is told by `this_host`
+        }
+        vec![me]
     } else {
         hosts(&args.inventory)
     };
