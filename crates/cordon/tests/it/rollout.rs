@@ -162,6 +162,13 @@ fn killed_in_the_middle_it_goes_on_and_looks_before_it_does_it_again() {
         assert_eq!(ran.code, -1, "{}{}", ran.out, ran.err);
         let rollout = one.rollout(&[]);
         assert_eq!(host(&rollout)["stage"], "running");
+        // Who does not say how the host is reached asks no other in its place.
+        let lost = one.judged(&["apply", "--resume", "--yes", "--state", &state]);
+        assert!(
+            lost.code == 2 && lost.err.contains("expected to reach box as before"),
+            "{}",
+            lost.err
+        );
         let ran = one.apply(&["--resume", "--yes", "--state", &state]);
         assert_eq!(
             (ran.code, one.version().as_str()),

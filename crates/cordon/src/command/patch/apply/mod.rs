@@ -246,6 +246,7 @@ pub(super) fn apply(args: &Apply, out: &mut Out<'_>) -> Result<Exit, Stop> {
         (state, cordon_patch_edge::apply::Opened::default())
     };
     leave_out(&mut state, &work)?;
+    all_are_reached(&state, &work)?;
     drive::drive(args, &places, &work, &mut state, &opened, out)?;
     // What came of it is read back from the disk, so that what is shown is what is durable.
     let opened = match &args.state {
@@ -266,6 +267,21 @@ fn leave_out(state: &mut State, work: &Work) -> Result<(), Stop> {
         if waits {
             let (host, why) = (host.clone(), why.clone());
             take(state, Happened::LeftOut { host, why })?;
+        }
+    }
+    Ok(())
+}
+
+/// Who goes on must reach every host that is still in a ring: else another would be asked in its place.
+fn all_are_reached(state: &State, work: &Work) -> Result<(), Fault> {
+    let hosts = state.rollout.rings().iter().flat_map(|ring| &ring.hosts);
+    for (host, now) in hosts {
+        let is_out = matches!(now.stage, Stage::LeftOut { .. });
+        if !is_out && !work.jobs.contains_key(host) {
+            let why = work.not_done.get(host).or_else(|| work.left_out.get(host));
+            let why = why.map_or("the plan has no steps for it", String::as_str);
+            let what = format!("expected to reach {host} as before: {why}");
+            return Err(Fault::new(&fault::ROLLOUT, what));
         }
     }
     Ok(())
