@@ -11,6 +11,8 @@ fn judged(feed: &advisory::Feed) {
         advisory::Options { all_classes: true },
     );
     for row in &feed.rows {
+        assert!(row.advisory.wormable().is_none() || !row.advisory.vectors.is_empty());
+        let _level: Option<advisory::Level> = row.advisory.level();
         let version = match &row.fix {
             advisory::Fix::In(version) | advisory::Fix::After(version) => version.as_str(),
             _ => "1-1",

@@ -69,6 +69,14 @@ catalogue! {
         "give a CSV or workbook with a column of hosts beside one of updates, states or last contacts";
     MAPPING_UNREADABLE = "E0210", Usage, "What was remembered of sheets cannot be read or kept.",
         "mend the file named above, or remove it: what the columns mean is then guessed anew";
+    REACHABLE_UNREADABLE = "E0213", Usage, "The table of what can be reached cannot be read.",
+        "one row a line: host,port,package and perhaps tcp or udp; `*` for whatever package answers there";
+    PLAN_UNREADABLE = "E0214", Usage, "A plan cannot be read or cannot be done.",
+        "make it anew by `cordon patch plan --json`";
+    ROLLOUT = "E0215", Usage, "A rollout cannot be begun or gone on with.",
+        "see `cordon patch rollout --state DIR`; nothing was done";
+    ROLLOUT_STORE = "E0216", Store, "What happened in a rollout could not be made durable.",
+        "nothing more was done; look at the disk and its room, then go on by --resume";
     SCENARIO_BROKEN = "E0301", Usage, "A scenario cannot be run.",
         "a scenario is a folder of policy.toml, events.jsonl and verdicts.jsonl; see docs/guide/scenarios.md";
     NOT_RESUMABLE = "E0302", Findings, "A restart between two events changes what is judged.",

@@ -3,6 +3,8 @@
 //!
 //! The bytes may be hostile: nothing here panics, and what cannot be read is counted, never skipped.
 
+use std::collections::BTreeMap;
+
 use cordon_model::{Package, PackageKind, PackageStatus, SourceName, Text, Time};
 
 /// What could be read of a file.
@@ -53,6 +55,21 @@ pub fn read_status(bytes: &[u8]) -> Result<Listing<Package>, InventoryError> {
         return Err(InventoryError::NoPackages(bytes.len()));
     }
     Ok(listing)
+}
+
+/// What the packages of `/var/lib/dpkg/status` were built from: its field `Source` without the version in brackets.
+/// A package that has none is its own source. What cannot be read has none, as [`read_status`] tells.
+pub fn read_sources(bytes: &[u8]) -> BTreeMap<String, String> {
+    let Ok(stanzas) = stanzas(bytes) else {
+        return BTreeMap::new();
+    };
+    let both = stanzas.filter_map(|stanza| {
+        let name = text(stanza.name).ok()?; // ok: because it is told as a rejected package
+        let source = text(stanza.source).ok()?; // ok: because then the package is its own
+        let source = source.split_ascii_whitespace().next()?;
+        Some((name.to_owned(), source.to_owned()))
+    });
+    both.collect()
 }
 
 /// Reads a `Packages` index. An index may list a package more than once.
@@ -115,6 +132,7 @@ struct Stanza<'b> {
     arch: &'b [u8],
     version: &'b [u8],
     status: &'b [u8],
+    source: &'b [u8],
 }
 
 struct Unreadable;
@@ -187,7 +205,7 @@ fn stanzas(bytes: &[u8]) -> Result<impl Iterator<Item = Stanza<'_>>, InventoryEr
 }
 
 fn take_field<'b>(stanza: &mut Stanza<'b>, line: &'b [u8]) {
-    // Only four names decide, and their first letters tell most lines apart at once.
+    // Only five names decide, and their first letters tell most lines apart at once.
     if !matches!(line.first(), Some(b'P' | b'A' | b'V' | b'S')) {
         return;
     }
@@ -201,6 +219,7 @@ fn take_field<'b>(stanza: &mut Stanza<'b>, line: &'b [u8]) {
         b"Architecture" => stanza.arch = value,
         b"Version" => stanza.version = value,
         b"Status" => stanza.status = value,
+        b"Source" => stanza.source = value,
         _ => {}
     }
 }
@@ -245,6 +264,14 @@ mod tests {
                     Architecture: all\nVersion: 2\nDescription: x\n more: Package: z\n";
         let listing = read_status(text.as_bytes()).unwrap();
         assert_eq!((listing.entries.len(), listing.rejected), (1, 1));
+    }
+
+    #[test]
+    fn a_package_names_what_it_was_built_from() {
+        let text = "Package: libc6\nSource: glibc (2.36-9)\nVersion: 2.36-9+b1\n\nPackage: bash\nVersion: 5\n";
+        let sources = read_sources(text.as_bytes());
+        let expected = BTreeMap::from([("libc6".to_owned(), "glibc".to_owned())]);
+        assert_eq!(sources, expected);
     }
 
     #[test]

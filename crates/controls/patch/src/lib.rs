@@ -11,6 +11,7 @@ mod feed;
 mod fleet;
 mod judge;
 mod ladder;
+pub mod plan;
 mod policy;
 mod requirement;
 mod rules;
@@ -20,7 +21,7 @@ mod usual;
 pub use audit::{Have, Installed, Row, RowState};
 pub use deb822::{
     InventoryError, Listing, Published, read_packages_index, read_release_date, read_release_size,
-    read_status,
+    read_sources, read_status,
 };
 pub use feed::{DEBIAN_PACKAGES, Feed, FeedError};
 pub use fleet::{Fleet, MAX_ROWS, row_of};

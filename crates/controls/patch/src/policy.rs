@@ -10,6 +10,7 @@ use vercmp::Kind;
 
 use crate::{
     feed::{DEBIAN_PACKAGES, Feed},
+    plan::{Ring, RingRow},
     requirement::{Demand, Requirement, Want},
     scope::{Group, Scope},
 };
@@ -20,6 +21,7 @@ pub struct Patch {
     pub(crate) feeds: Vec<Feed>,
     pub(crate) requirements: Vec<Requirement>,
     groups: Vec<Group>,
+    rings: Vec<Ring>,
     sources: Sources,
 }
 
@@ -77,6 +79,7 @@ const fn a_day() -> Span {
 struct Section {
     requirement: Vec<Row>,
     hosts: Vec<Group>,
+    ring: Vec<RingRow>,
     inventory: Vec<Origin>,
     advisories: Vec<Origin>,
     baseline: Vec<Origin>,
@@ -152,6 +155,7 @@ impl Patch {
             feeds: feeds.collect::<Result<_, _>>()?,
             requirements: requirements.collect::<Result<_, _>>()?,
             groups: section.hosts,
+            rings: Ring::of_rows(section.ring)?,
             sources,
         })
     }
@@ -169,6 +173,11 @@ impl Patch {
     /// What hosts are for.
     pub fn groups(&self) -> &[Group] {
         &self.groups
+    }
+
+    /// In which order hosts are patched, the first first; none where the policy says nothing of it.
+    pub fn rings(&self) -> &[Ring] {
+        &self.rings
     }
 
     /// What an auditor reads.

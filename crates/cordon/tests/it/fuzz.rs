@@ -18,7 +18,7 @@ use cordon_logs_edge::{
 };
 use cordon_model::{Level, Policy, SourceName, Time};
 use cordon_patch_edge::{
-    remote,
+    apply, remote,
     running::{elf, loader, maps},
 };
 
@@ -224,6 +224,33 @@ const TARGETS: &[(&str, Target)] = &[
         let fits = |link: &loader::Link| link.name.len() <= loader::MAX_NAME_BYTES + 256;
         assert!(links.iter().all(fits));
     }),
+    ("patch_plan", |bytes| {
+        if let Ok(plan) = apply::read_plan(bytes) {
+            for host in &plan.hosts {
+                let Ok(job) = apply::Job::of(host.kind, &host.steps) else {
+                    continue;
+                };
+                let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./:=+~^".contains(c);
+                for word in job
+                    .calls
+                    .iter()
+                    .chain(&job.undo)
+                    .flat_map(|call| &call.words)
+                {
+                    assert!(word.chars().all(harmless), "{word:?}");
+                }
+            }
+        }
+        let text = String::from_utf8_lossy(bytes);
+        if let Ok(rows) = cordon_patch::plan::read_reachable(&text) {
+            assert!(
+                rows.iter()
+                    .all(|row| row.port > 0 && !row.package.is_empty())
+            );
+        }
+        apply::read_vitals(bytes);
+        drop(apply::answer(&apply::Job::default(), bytes));
+    }),
     ("message", |content| {
         for kind in [Kind::Datagram, Kind::Stream, Kind::Beats, Kind::Json] {
             let record = Record {
@@ -382,6 +409,8 @@ fn judged(feed: &advisory::Feed) {
         advisory::Options { all_classes: true },
     );
     for row in &feed.rows {
+        assert!(row.advisory.wormable().is_none() || !row.advisory.vectors.is_empty());
+        let _level: Option<advisory::Level> = row.advisory.level();
         let version = match &row.fix {
             advisory::Fix::In(version) | advisory::Fix::After(version) => version.as_str(),
             _ => "1-1",

@@ -16,14 +16,8 @@ use serde_json::Value;
 
 use crate::{Ran, cordon, folder, sshd::Lab};
 
-/// A bundle of a Debian host, made by the script's own rules.
+/// A bundle of a Debian host.
 pub(crate) fn bundle(name: &str) -> String {
-    let part = |name: &str, lines: &[&str]| {
-        let body = lines
-            .iter()
-            .fold(String::new(), |body, line| body + "|" + line + "\n");
-        format!("@begin {name}\n{body}@end {name} {} 0\n", lines.len())
-    };
     let linux = |version: &'static str| {
         [
             "Package: linux-image-6.1.0-18-amd64",
@@ -41,6 +35,27 @@ pub(crate) fn bundle(name: &str) -> String {
         "",
     ];
     let dpkg = [web, linux("Version: 6.1.76-1")].concat();
+    let os = ["NAME=Debian", "ID=debian", "VERSION_ID=\"12\""];
+    bundle_of(name, &os, &[("dpkg", &dpkg)], true)
+}
+
+/// A bundle, made by the script's own rules, of a host with these lists of packages. `waits`: a process runs the old,
+/// and a restart is asked for.
+pub(crate) fn bundle_of(name: &str, os: &[&str], lists: &[(&str, &[&str])], waits: bool) -> String {
+    const OLD: [&str; 1] = [
+        "replaced 500 /proc/7/maps:7f0000000000-7f0000001000 r-xp 00001000 fe:00 7       /usr/lib/libz.so.1 (deleted)",
+    ];
+    let of_old = |lines: &'static [&'static str]| if waits { lines } else { &[] };
+    let list = |name: &str| {
+        let found = lists.iter().find(|(list, _)| *list == name);
+        found.map_or(&[][..], |(_, lines)| *lines)
+    };
+    let part = |name: &str, lines: &[&str]| {
+        let body = lines
+            .iter()
+            .fold(String::new(), |body, line| body + "|" + line + "\n");
+        format!("@begin {name}\n{body}@end {name} {} 0\n", lines.len())
+    };
     let parts: [(&str, &[&str]); 19] = [
         ("hostname", &[name]),
         ("time", &["1790000000"]),
@@ -50,18 +65,15 @@ pub(crate) fn bundle(name: &str) -> String {
             &["#1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01)"],
         ),
         ("boot", &["btime 1789000000"]),
-        (
-            "os-release",
-            &["NAME=Debian", "ID=debian", "VERSION_ID=\"12\""],
-        ),
-        ("dpkg", &dpkg),
-        ("rpm", &[]),
-        ("apk", &[]),
+        ("os-release", os),
+        ("dpkg", list("dpkg")),
+        ("rpm", list("rpm")),
+        ("apk", list("apk")),
         ("container", &[]),
         ("kernels", &[]),
         ("livepatches", &[]),
-        ("restart", &["/run/reboot-required"]),
-        ("restart-packages", &["libc6"]),
+        ("restart", of_old(&["/run/reboot-required"])),
+        ("restart-packages", of_old(&["libc6"])),
         ("needs-restarting", &[]),
         (
             "processes",
@@ -69,12 +81,7 @@ pub(crate) fn bundle(name: &str) -> String {
         ),
         ("seen", &["/proc/7/maps:12"]),
         ("still", &["/proc/1", "/proc/7"]),
-        (
-            "stale",
-            &[
-                "replaced 500 /proc/7/maps:7f0000000000-7f0000001000 r-xp 00001000 fe:00 7       /usr/lib/libz.so.1 (deleted)",
-            ],
-        ),
+        ("stale", of_old(&OLD)),
     ];
     let body: String = parts
         .iter()

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::{Advisory, Feed, Fix, Format, Release, Row, Speaks, Streams, osv::is_modular};
+use crate::{Advisory, Feed, Fix, Format, Level, Release, Row, Speaks, Streams, osv::is_modular};
 
 /// Reads CSAF documents into one feed.
 pub fn csaf<'d>(name: &str, documents: impl IntoIterator<Item = &'d [u8]>) -> Feed {
@@ -33,6 +33,14 @@ struct Csaf {
 struct Head {
     csaf_version: String,
     tracking: Tracking,
+    #[serde(default)]
+    aggregate_severity: Word,
+}
+
+#[derive(Deserialize, Default)]
+struct Word {
+    #[serde(default)]
+    text: String,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +92,22 @@ struct Vulnerability {
     cve: Option<String>,
     #[serde(default)]
     product_status: Status,
+    #[serde(default)]
+    scores: Vec<Score>,
+}
+
+#[derive(Deserialize, Default)]
+struct Score {
+    cvss_v2: Option<Vector>,
+    cvss_v3: Option<Vector>,
+    cvss_v4: Option<Vector>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Vector {
+    #[serde(default)]
+    vector_string: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -132,7 +156,14 @@ fn read(feed: &mut Feed, csaf: &Csaf) {
     feed.date(current_release_date);
     let products = Products::of(&csaf.product_tree);
     for vulnerability in &csaf.vulnerabilities {
-        let advisory = Advisory::new(id, vulnerability.cve.as_deref());
+        let mut advisory = Advisory::new(id, vulnerability.cve.as_deref());
+        let scores = vulnerability.scores.iter();
+        let vectors = scores.flat_map(|one| [&one.cvss_v2, &one.cvss_v3, &one.cvss_v4]);
+        advisory.vectors = vectors
+            .flatten()
+            .map(|one| one.vector_string.clone())
+            .collect();
+        advisory.said = Level::of_word(&csaf.document.aggregate_severity.text);
         let status = &vulnerability.product_status;
         for (say, ids) in [
             (Say::Fixed, [&status.fixed, &status.first_fixed].as_slice()),

@@ -37,6 +37,7 @@
 #![warn(missing_docs)]
 
 mod csaf;
+mod danger;
 mod feed;
 mod fleet;
 mod index;
@@ -49,6 +50,7 @@ mod row;
 mod secdb;
 
 pub use csaf::csaf;
+pub use danger::Level;
 pub use feed::{Feed, Format, MAX_DOCUMENT_BYTES, MAX_REASONS, MAX_ROWS};
 pub use fleet::{Fleet, FleetRow, HostId, ItemId, MAX_ITEMS, Tally};
 pub use index::{Index, Options, Touched};

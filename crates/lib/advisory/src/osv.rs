@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use vercmp::Kind;
 
-use crate::{Advisory, Feed, Fix, Format, Release, Row, Speaks, Streams};
+use crate::{Advisory, Feed, Fix, Format, Level, Release, Row, Speaks, Streams};
 
 /// Reads OSV documents into one feed.
 pub fn osv<'d>(name: &str, documents: impl IntoIterator<Item = &'d [u8]>) -> Feed {
@@ -33,7 +33,16 @@ struct Document {
     #[serde(default)]
     upstream: Vec<String>,
     #[serde(default)]
+    severity: Vec<Severity>,
+    #[serde(default)]
     affected: Vec<Affected>,
+}
+
+/// A CVSS vector, or a word in place of one, as Ubuntu writes it.
+#[derive(Deserialize)]
+struct Severity {
+    #[serde(default)]
+    score: String,
 }
 
 #[derive(Deserialize)]
@@ -77,7 +86,13 @@ fn read(feed: &mut Feed, document: &Document) {
         return feed.reject(format!("{id}: expected affected packages, found none"));
     }
     let names = [&document.aliases, &document.related, &document.upstream];
-    let advisory = Advisory::new(id, names.into_iter().flatten().map(String::as_str));
+    let mut advisory = Advisory::new(id, names.into_iter().flatten().map(String::as_str));
+    let scores = document.severity.iter().map(|one| one.score.as_str());
+    let (vectors, words): (Vec<&str>, Vec<&str>) = scores.partition(|score| score.contains(':'));
+    advisory.vectors = vectors.into_iter().map(str::to_owned).collect();
+    let summary = document.summary.split_once(':').map(|(word, _)| word);
+    let said = summary.into_iter().chain(words);
+    advisory.said = said.filter_map(Level::of_word).max();
     let streams = streams_of(&document.summary);
     for one in affected {
         match rows(one, &advisory, &streams) {
@@ -242,6 +257,28 @@ mod tests {
         assert_eq!(found, expected);
         assert_eq!(feed.dated.as_deref(), Some("2026-01-02"));
         assert_eq!(feed.rows[0].advisory.cves, ["CVE-2026-0001"]);
+    }
+
+    #[test]
+    fn how_bad_it_is_is_kept_as_written() {
+        let check = |more: &str, summary: &str, wormable: Option<bool>, level: Option<Level>| {
+            let range = affected("AlmaLinux:8", r#"{"introduced":"0"},{"fixed":"1-1"}"#);
+            let text =
+                format!(r#"{{"id":"ALSA-1","summary":"{summary}",{more}"affected":[{range}]}}"#);
+            let feed = osv("x", [text.as_bytes()]);
+            let advisory = &feed.rows[0].advisory;
+            assert_eq!(
+                (advisory.wormable(), advisory.level()),
+                (wormable, level),
+                "{text}"
+            );
+        };
+        let worm = r#""severity":[{"type":"CVSS_V3","score":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}],"#;
+        check(worm, "Low: p", Some(true), Some(Level::Critical));
+        check("", "Important: p", None, Some(Level::High));
+        check("", "p is slow", None, None);
+        let said = r#""severity":[{"type":"Ubuntu","score":"high"}],"#;
+        check(said, "", None, Some(Level::High));
     }
 
     #[test]

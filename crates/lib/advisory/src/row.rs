@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Release;
+use crate::{Level, Release};
 
 /// One statement of an advisory about one package of one release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,10 @@ pub struct Advisory {
     pub cves: Vec<String>,
     /// What sort of advisory.
     pub class: Class,
+    /// CVSS vectors as written.
+    pub vectors: Vec<String>,
+    /// How bad the vendor says that it is, in a word.
+    pub said: Option<Level>,
 }
 
 /// What sort of advisory; only the first is a matter of security.
@@ -110,6 +114,8 @@ impl Advisory {
             id: id.to_owned(),
             cves,
             class: Class::of(id),
+            vectors: Vec::new(),
+            said: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use cordon_model::Package;
-use cordon_patch::{Listing, read_status};
+use cordon_patch::{Listing, read_sources, read_status};
 use pkgdb::{Os, Wal};
 use winaudit::WindowsHost;
 
@@ -78,6 +78,8 @@ pub struct HostFiles {
     pub dpkg: Option<Listing<Package>>,
     /// The packages of rpm or apk.
     pub packages: Option<pkgdb::Listing>,
+    /// What packages of dpkg were built from, where that is not their own name.
+    pub built_from: BTreeMap<String, String>,
     /// What it runs, where it says so.
     pub os: Option<Os>,
     /// Files that could not be read, and why.
@@ -133,6 +135,7 @@ impl HostFiles {
         } else if looks_like_status(&bytes) {
             self.first(self.dpkg.is_none())?;
             self.dpkg = Some(read_status(&bytes).map_err(|error| said(&error))?);
+            self.built_from = read_sources(&bytes);
         } else if bytes.starts_with(b"C:Q") || bytes.starts_with(b"P:") {
             self.first(self.packages.is_none())?;
             self.packages = Some(pkgdb::apk_installed(&bytes).map_err(|error| said(&error))?);

@@ -1,6 +1,7 @@
 //! The world side of patch: reads dpkg's status and apt's security indexes, plants the invented host.
 #![expect(clippy::disallowed_methods, reason = "edge")]
 
+pub mod apply;
 mod apt;
 pub mod audit;
 pub mod auditor;

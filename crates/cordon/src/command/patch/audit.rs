@@ -5,8 +5,8 @@
 
 use std::path::Path;
 
-use cordon_model::{Exception, Host, Policy, plural};
-use cordon_patch::{Feed, Patch};
+use cordon_model::{Exception, Host, Pattern, Policy, plural};
+use cordon_patch::{Feed, Patch, read_sources};
 use cordon_patch_edge::{
     FeedUnread, Feeds, HostFiles, LISTS, STATUS, advisories,
     audit::{Bench, SheetUnread, Sheets, WordUnread, Words, audit as judge},
@@ -27,21 +27,37 @@ use crate::{
 };
 
 /// Everything that was named, read.
-struct Inputs {
-    hosts: Vec<HostFiles>,
-    bench: Bench,
-    exceptions: Vec<Exception>,
-    expected: Expected,
+pub(super) struct Inputs {
+    pub(super) hosts: Vec<HostFiles>,
+    pub(super) bench: Bench,
+    pub(super) exceptions: Vec<Exception>,
+    pub(super) expected: Expected,
     /// Where this host shows itself, if it is the one.
-    here: Option<Roots>,
+    pub(super) here: Option<Roots>,
 }
 
-/// What is read of people comes before what takes minutes.
-fn inputs(args: &Audit, out: &mut Out<'_>) -> Result<Inputs, Stop> {
+/// What hosts are held against, but for Debian's own indexes.
+pub(super) fn held_against(args: &Audit) -> Result<(Feeds, Sheets, Words), Fault> {
     let feeds = feeds(&args.advisories).map_err(|error| of_feed(&error))?;
     let sheets = Sheets::read(&args.baseline, &args.column, args.remember.as_deref());
     let sheets = sheets.map_err(|error| of_sheet(&error))?;
     let words = Words::read(&args.deployer).map_err(|error| of_word(&error))?;
+    Ok((feeds, sheets, words))
+}
+
+/// Where this host shows itself.
+pub(super) fn roots(args: &Audit) -> Roots {
+    Roots {
+        proc: args.at("/proc"),
+        sys: args.at("/sys"),
+        run: args.at("/run"),
+    }
+}
+
+/// What is read of people comes before what takes minutes. Of hosts only those that fit `only` are asked.
+pub(super) fn inputs(args: &Audit, only: &[Pattern], out: &mut Out<'_>) -> Result<Inputs, Stop> {
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|pattern| pattern.fits(name));
+    let (feeds, sheets, words) = held_against(args)?;
     let mut expected = Expected::read(&args.expect)?;
     for (list, hosts) in words.hosts() {
         expected.add(list, hosts.into_iter());
@@ -52,39 +68,37 @@ fn inputs(args: &Audit, out: &mut Out<'_>) -> Result<Inputs, Stop> {
     } else {
         hosts(&args.inventory)
     };
-    hosts.extend(args.ssh.collect(&hosts, out)?);
+    if !args.ssh.is_empty() {
+        let mut targets = args.ssh.targets(&hosts)?;
+        targets.retain(|target| wanted(&target.name));
+        if !targets.is_empty() {
+            hosts.extend(args.ssh.collect_from(&targets, out)?);
+        }
+    }
+    hosts.retain(|host| wanted(&host.name));
     let any_dpkg = hosts.iter().any(|host| host.dpkg.is_some());
     let (patch, exceptions) = compile(args, &feeds, any_dpkg)?;
     let mut bench = Bench::new(feeds, patch, sheets, clock::now(), args.feed_age);
     bench.words = words;
-    let here = here.then(|| Roots {
-        proc: args.at("/proc"),
-        sys: args.at("/sys"),
-        run: args.at("/run"),
-    });
     Ok(Inputs {
         hosts,
         bench,
         exceptions,
         expected,
-        here,
+        here: here.then(|| roots(args)),
     })
 }
 
-/// How what was named was understood, and what of it was not.
-fn tell(bench: &Bench, desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
-    let told = bench.sheets.told(&bench.feeds);
-    let words = bench.words.understood();
-    for note in told.iter().chain(&words).chain(&bench.rejects()) {
-        desk.say(note)?;
-    }
-    for (feed, day) in bench.old() {
-        let age = bench.feed_age.plain();
-        desk.say(&format!(
-            "{feed} is of {day}, older than {age}: nothing that rests on it is green"
-        ))?;
-    }
-    Ok(())
+/// How what was named was understood, and what of it was not: a line each.
+pub(super) fn understood(bench: &Bench) -> Vec<String> {
+    let mut notes = bench.sheets.told(&bench.feeds);
+    notes.extend(bench.words.understood());
+    notes.extend(bench.rejects());
+    let age = bench.feed_age.plain();
+    notes.extend(bench.old().into_iter().map(|(feed, day)| {
+        format!("{feed} is of {day}, older than {age}: nothing that rests on it is green")
+    }));
+    notes
 }
 
 pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
@@ -94,9 +108,11 @@ pub(super) fn audit(args: &Audit, out: &mut Out<'_>) -> Result<Exit, Stop> {
         exceptions,
         expected,
         here,
-    } = inputs(args, out)?;
+    } = inputs(args, &[], out)?;
     let mut desk = Desk::new(args, &exceptions, out);
-    tell(&bench, &mut desk)?;
+    for note in understood(&bench) {
+        desk.say(&note)?;
+    }
     let (mut judged, mut failed) = (0, Vec::new());
     for host in &all {
         failed.extend(ssh::faults(host));
@@ -193,7 +209,7 @@ fn of_feed(error: &FeedUnread) -> Fault {
 }
 
 /// What is on this host.
-fn this_host(args: &Audit, me: &Host) -> HostFiles {
+pub(super) fn this_host(args: &Audit, me: &Host) -> HostFiles {
     let status = args.at(STATUS);
     let mut host = HostFiles {
         name: me.to_string(),
@@ -201,7 +217,10 @@ fn this_host(args: &Audit, me: &Host) -> HostFiles {
     };
     match inventory(&status) {
         Ok(listing) => host.dpkg = Some(listing),
-        Err(why) => host.failed.push((status, why.why.to_string())),
+        Err(why) => host.failed.push((status.clone(), why.why.to_string())),
+    }
+    if let Ok(status) = std::fs::read(status) {
+        host.built_from = read_sources(&status); // what cannot be read is told above
     }
     if let Ok(bytes) = std::fs::read(args.at("/etc/os-release")) {
         host.os = pkgdb::Os::read(&bytes).ok(); // ok: because then the host does not say what it runs, which is told
@@ -210,7 +229,11 @@ fn this_host(args: &Audit, me: &Host) -> HostFiles {
 }
 
 /// The compiled policy with Debian's indexes: those that were named, or apt's own where none were.
-fn compile(args: &Audit, feeds: &Feeds, any_dpkg: bool) -> Result<(Patch, Vec<Exception>), Fault> {
+pub(super) fn compile(
+    args: &Audit,
+    feeds: &Feeds,
+    any_dpkg: bool,
+) -> Result<(Patch, Vec<Exception>), Fault> {
     let text = match &args.policy {
         Some(path) => read_text(path, &fault::POLICY_UNREADABLE)?,
         None => String::new(),

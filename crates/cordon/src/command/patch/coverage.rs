@@ -52,6 +52,15 @@ impl Expected {
         self.lists += 1;
     }
 
+    /// Who is in a list and never answered, and which list it is.
+    pub(super) fn absent(&self, answered: &[String]) -> Vec<(&str, &str)> {
+        let here: BTreeSet<String> = answered.iter().map(|name| plain(name)).collect();
+        let absent = self.hosts.iter().filter(|(host, _)| !here.contains(*host));
+        absent
+            .map(|(host, list)| (host.as_str(), list.as_str()))
+            .collect()
+    }
+
     /// Tells who never answered, and of how many the rest speaks.
     pub(super) fn tell(&self, answered: &[String], desk: &mut Desk<'_, '_>) -> Result<(), Stop> {
         let here: BTreeSet<String> = answered.iter().map(|name| plain(name)).collect();

@@ -131,16 +131,7 @@ impl<'a, 'o> Desk<'a, 'o> {
 
     /// Prints a row, if it is to be seen, and counts it.
     pub(super) fn put(&mut self, mut line: Line) -> Result<(), Stop> {
-        if matches!(
-            line.state,
-            "missing" | "contradicted" | "no_fix" | "unknown"
-        ) && let Some(exception) = self.exceptions.iter().find(|one| covers(one, &line))
-        {
-            line.owner = Some(exception.owner.to_string());
-            line.until = Some(exception.until.to_string());
-            line.reason = Some(exception.reason.clone());
-            line.state = "excepted";
-        }
+        except(self.exceptions, &mut line);
         self.tally.count(line.state);
         let urgent = line.exploited || line.severity == Some(Severity::Critical);
         if urgent && line.state == "missing" && line.in_baseline == Some(false) {
@@ -190,6 +181,20 @@ fn shown(line: &Line) -> String {
             let fixed = fixed.as_deref().or(reason.as_deref());
             format!("{installed} -> {}", fixed.unwrap_or("any version"))
         }
+    }
+}
+
+/// Marks a row that somebody answers for.
+pub(super) fn except(exceptions: &[Exception], line: &mut Line) {
+    if matches!(
+        line.state,
+        "missing" | "contradicted" | "no_fix" | "unknown"
+    ) && let Some(exception) = exceptions.iter().find(|one| covers(one, line))
+    {
+        line.owner = Some(exception.owner.to_string());
+        line.until = Some(exception.until.to_string());
+        line.reason = Some(exception.reason.clone());
+        line.state = "excepted";
     }
 }
 

@@ -1,8 +1,10 @@
-//! `cordon patch audit`, `cordon patch collector` and `cordon patch vercmp`.
+//! `cordon patch audit`, `plan`, `apply`, `rollout`, `collector` and `vercmp`.
 
+mod apply;
 mod audit;
 mod coverage;
 mod line;
+mod plan;
 mod ssh;
 
 use std::path::PathBuf;
@@ -30,6 +32,26 @@ pub(crate) enum Command {
     ///
     /// Example: cordon patch audit --inventory web1=status --advisories Packages.gz --json
     Audit(Box<Audit>),
+    /// Name the few deeds that mend the hosts, the most urgent first; exits 1 when there is one.
+    ///
+    /// It looks as `audit` does, and says of each host the smallest set of packages or updates, why each of them, and
+    /// what must be restarted; then what nothing mends. First comes what a worm could use and can be reached
+    /// (--reachable), then what is exploited, then the worst. With --json one document, which `apply` reads.
+    ///
+    /// Example: cordon patch plan --ssh web1 --advisories advisories --json > plan.json
+    Plan(Box<plan::Planned>),
+    /// Do a plan, ring by ring; without --yes it says what it would do.
+    ///
+    /// Each host is audited again after its commands, and that audit decides: a command that says that all went well
+    /// on a host that says no is a contradiction, and all stops. What is halted stays halted, also across restarts,
+    /// until `cordon patch rollout --resume-by PERSON`. Hosts are restarted with --restart alone.
+    ///
+    /// Example: cordon patch apply plan.json --ssh-hosts hosts.txt --advisories advisories
+    Apply(Box<apply::Apply>),
+    /// Where a rollout stands: its rings, its hosts, and why it is halted.
+    ///
+    /// Example: cordon patch rollout --state ./rollout --json
+    Rollout(apply::Look),
     /// Write the script that collects the inventory of a Windows host, its task, or how to hand both out; or the
     /// one of a Linux host.
     ///
@@ -45,7 +67,7 @@ pub(crate) enum Command {
     Vercmp(Vercmp),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Audit {
     /// Files of hosts, folders of them, or HOST=PATH; this host's own packages where it is left out.
     ///
@@ -150,6 +172,9 @@ impl Audit {
 pub(crate) fn run(command: Command, out: &mut Out<'_>) -> Result<Exit, Stop> {
     match command {
         Command::Audit(args) => audit::audit(&args, out),
+        Command::Plan(args) => plan::plan(&args, out),
+        Command::Apply(args) => apply::apply(&args, out),
+        Command::Rollout(args) => apply::look(&args, out),
         Command::Collector(args) => collector(&args, out),
         Command::Vercmp(args) => vercmp(&args, out),
     }

@@ -35,7 +35,7 @@ const MAX_TIMEOUT_SECS: u64 = 86_400;
 /// Most hosts that may be asked at once.
 const MAX_PARALLEL: u64 = 1024;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Ssh {
     /// Linux hosts to ask over SSH: [NAME=][USER@]HOST[:PORT], or an alias of `ssh_config`.
     ///
@@ -65,21 +65,22 @@ impl Ssh {
         self.targets.is_empty() && self.lists.is_empty()
     }
 
-    /// Asks them all; `others` are the hosts that are known by other means.
-    pub(super) fn collect(
-        &self,
-        others: &[HostFiles],
-        out: &mut Out<'_>,
-    ) -> Result<Vec<HostFiles>, Stop> {
-        if self.is_empty() {
-            return Ok(Vec::new());
-        }
-        let targets = self.targets(others)?;
-        let limits = Limits {
+    /// What bounds each host.
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
             timeout: Duration::from_secs(self.timeout),
             parallel: usize::try_from(self.parallel).unwrap_or(DEFAULT_PARALLEL),
             max_bytes: DEFAULT_MAX_BYTES.min(remote::MAX_BUNDLE_BYTES),
-        };
+        }
+    }
+
+    /// Asks these.
+    pub(super) fn collect_from(
+        &self,
+        targets: &[Target],
+        out: &mut Out<'_>,
+    ) -> Result<Vec<HostFiles>, Stop> {
+        let limits = self.limits();
         let request = Request {
             command: "sh",
             stdin: remote::SCRIPT.as_bytes(),
@@ -87,7 +88,7 @@ impl Ssh {
         let watch = Watch::new().map_err(|why| Fault::new(&fault::NOT_STARTED, why))?;
         let mut all = Vec::new();
         let stop = Some(watch.told.as_fd());
-        run(&targets, request, &limits, stop, &mut |answer| {
+        run(targets, request, &limits, stop, &mut |answer| {
             all.push(host_of(answer));
         });
         watch.end()?;
@@ -99,7 +100,7 @@ impl Ssh {
     }
 
     /// Who is to be asked. Of one name there is one host, else the rows of one would be taken for the other's.
-    fn targets(&self, others: &[HostFiles]) -> Result<Vec<Target>, Fault> {
+    pub(super) fn targets(&self, others: &[HostFiles]) -> Result<Vec<Target>, Fault> {
         let mut texts: Vec<(String, Option<String>)> = Vec::new();
         texts.extend(self.targets.iter().map(|text| (text.clone(), None)));
         for path in &self.lists {
@@ -154,7 +155,7 @@ impl Ssh {
 }
 
 /// What came of one host.
-fn host_of(answer: Answer<'_>) -> HostFiles {
+pub(super) fn host_of(answer: Answer<'_>) -> HostFiles {
     let mut host = HostFiles {
         name: answer.target.name.clone(),
         ..HostFiles::default()

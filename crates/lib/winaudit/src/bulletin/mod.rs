@@ -69,6 +69,10 @@ pub struct Bulletin {
     pub cves: Vec<String>,
     /// Whether the update runs only after a restart.
     pub restart: bool,
+    /// How bad it says that it is, in its own word.
+    pub severity: Option<String>,
+    /// It says itself that a worm could use it: over the network, with no user and no rights.
+    pub wormable: bool,
     pub(crate) affected: Vec<OsSpec>,
     pub(crate) included: Vec<OsSpec>,
     pub(crate) supersedes: BTreeMap<String, Vec<OsSpec>>,
@@ -107,6 +111,10 @@ struct Raw {
     kb: String,
     #[serde(default)]
     published: Option<String>,
+    #[serde(default)]
+    severity: Option<String>,
+    #[serde(default)]
+    wormable: bool,
     #[serde(default)]
     cves: Vec<String>,
     #[serde(default = "yes")]
@@ -189,6 +197,8 @@ impl Bulletin {
             kb,
             published,
             cves: raw.cves,
+            severity: raw.severity,
+            wormable: raw.wormable,
             restart: raw.reboot_required,
             affected: specs(&raw.affected, "affected")?,
             included: specs(&included, "not_affected_because_included")?,

@@ -21,6 +21,10 @@ pub struct Install {
     pub fixes: usize,
     /// Whether the host must be restarted; `None` when the feed does not say.
     pub restart: Option<bool>,
+    /// Updates that are missing too and that it brings along.
+    pub brings: Vec<Kb>,
+    /// It goes before the others, which may refuse to install without it.
+    pub first: bool,
 }
 
 pub(crate) fn of(report: &Report) -> Vec<Install> {
@@ -33,11 +37,15 @@ pub(crate) fn of(report: &Report) -> Vec<Install> {
     let rollup = report
         .missing()
         .filter(|row| row.line == Line::Rollup)
-        .filter_map(|row| row.published)
+        .filter_map(|row| Some((row.published?, row.kb()?)))
         .max();
     let in_rollup = |line, published| {
-        line == Line::Ie && rollup.is_some_and(|rollup| Some(rollup) >= published)
+        line == Line::Ie && rollup.is_some_and(|(rollup, _)| Some(rollup) >= published)
     };
+    let brought = report
+        .missing()
+        .filter(|row| in_rollup(row.line, row.published));
+    let brought: Vec<Kb> = brought.filter_map(super::ReportRow::kb).collect();
     let mut all: Vec<(usize, Install)> = Vec::new();
     for row in report
         .missing()
@@ -65,6 +73,11 @@ pub(crate) fn of(report: &Report) -> Vec<Install> {
                     Line::Cumulative | Line::Rollup | Line::ServicePack => Some(true),
                     _ => None,
                 }),
+                brings: match rollup {
+                    Some((_, newest)) if newest == kb => brought.clone(),
+                    Some(_) | None => Vec::new(),
+                },
+                first: rank < 2,
             },
         ));
     }

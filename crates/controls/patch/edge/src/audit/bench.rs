@@ -76,9 +76,13 @@ impl Bench {
         if line.in_baseline.is_none() && !self.sheets.is_empty() && line.feed.is_some() {
             line.in_baseline = Some(self.sheets.ask_for_package(&line.package));
         }
-        if let Some(kev) = &self.feeds.kev {
-            line.exploited |= line.cves.iter().any(|cve| kev.known.contains_key(cve));
-        }
+        line.exploited |= self.is_exploited(line.cves.iter().map(String::as_str));
+    }
+
+    /// Whether one of these is known to be exploited.
+    pub(super) fn is_exploited<'c>(&self, mut cves: impl Iterator<Item = &'c str>) -> bool {
+        let kev = self.feeds.kev.as_ref();
+        kev.is_some_and(|kev| cves.any(|cve| kev.known.contains_key(cve)))
     }
 
     /// What of the feeds could not be read: of that nothing was judged.

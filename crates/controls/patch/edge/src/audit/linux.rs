@@ -1,14 +1,19 @@
 //! Rows of a Linux host: by advisories, by OVAL, and by the end of its release.
 
-use advisory::{Facts, Installed, Inventory, Release, State, Stream, Truth};
-use cordon_model::Time;
+use std::sync::Arc;
+
+use advisory::{Advisory, Facts, Installed, Inventory, Level, Release, State, Stream, Truth};
+use cordon_model::{Severity, Time};
 use pkgdb::{
     Epoch, Manager,
     eol::{Date, Support, support},
 };
 use vercmp::Kind;
 
-use super::{Bench, Rows, row::Line};
+use super::{
+    Bench, Rows,
+    row::{Danger, Line},
+};
 use crate::HostFiles;
 
 /// A package, whoever manages it.
@@ -180,8 +185,26 @@ fn by_advisories(host: &HostFiles, packages: &[Have], bench: &Bench, rows: &mut 
             stale: old,
             advisories: advisories.map(|one| one.id.clone()).collect(),
             cves,
+            danger: danger(&row.verdict.advisories),
             ..Line::of(&host.name, row.package.name, state)
         });
+    }
+}
+
+fn danger(advisories: &[Arc<Advisory>]) -> Danger {
+    let levels = advisories.iter().filter_map(|one| one.level());
+    Danger {
+        level: levels.max().map(severity),
+        wormable: advisories.iter().any(|one| one.wormable() == Some(true)),
+    }
+}
+
+const fn severity(level: Level) -> Severity {
+    match level {
+        Level::Low => Severity::Low,
+        Level::Medium => Severity::Medium,
+        Level::High => Severity::High,
+        Level::Critical => Severity::Critical,
     }
 }
 

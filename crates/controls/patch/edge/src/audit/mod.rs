@@ -6,6 +6,7 @@ mod bench;
 mod deployer;
 mod linux;
 mod live;
+mod open;
 mod remember;
 mod row;
 mod sheets;
@@ -14,13 +15,14 @@ mod windows;
 pub use baseline::requirement;
 pub use bench::{Bench, feed_plain};
 pub use deployer::{At, WordUnread, Words};
-pub use row::Line;
+pub use open::host_rows;
+pub use row::{Danger, Line};
 pub use sheets::{SheetUnread, Sheets, name_of};
 
 use std::collections::BTreeSet;
 
 use cordon_model::{Package, PackageStatus};
-use cordon_patch::{Have, Installed, RowState};
+use cordon_patch::{Have, Installed, RowState, plan::Update};
 
 use crate::{HostFiles, running::Roots};
 
@@ -35,6 +37,8 @@ pub struct Rows {
     pub packages: usize,
     /// What of its own lists could not be read.
     pub unread: usize,
+    /// For Windows: the smallest set of updates that its feed knows.
+    pub updates: Vec<Update>,
     /// Why its release is no good, whatever is installed.
     pub release: Option<String>,
     /// What a deployer said and was held against a row.

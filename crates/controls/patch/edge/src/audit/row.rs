@@ -71,12 +71,24 @@ pub struct Line {
     /// How bad it is when it is not there, where somebody says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
+    /// How bad its advisories say that it is.
+    #[serde(skip)]
+    pub danger: Danger,
     /// The least that proves it.
     #[serde(skip)]
     pub needs: Needs,
     /// Updates any of which would do, beside the one that it is about.
     #[serde(skip)]
     pub any_of: Vec<u32>,
+}
+
+/// How bad advisories say that something is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Danger {
+    /// In a word.
+    pub level: Option<Severity>,
+    /// A worm could use it.
+    pub wormable: bool,
 }
 
 impl Line {

@@ -1,16 +1,17 @@
 //! Rows of a Windows host: by Microsoft's feed and by bulletins.
 
 use winaudit::{
-    Basis, Bulletin, Judgement, Reason, ReportRow, Subject, WindowsHost, judge, judge_bulletin,
+    Basis, Bulletin, Feed, Install, Judgement, Kb, Reason, Report, ReportRow, Subject, WindowsHost,
+    judge, judge_bulletin,
 };
 
 use cordon_model::{Ladder, Needs, Rung, Severity, Text};
-use cordon_patch::{Demand, Judged, Requirement, Scope, What};
+use cordon_patch::{Demand, Judged, Requirement, Scope, What, plan::Update};
 
 use super::{
     Bench, Rows,
     baseline::{of_bulletin, speaks_of},
-    row::Line,
+    row::{Danger, Line},
 };
 
 pub(super) fn rows(name: &str, host: &WindowsHost, bench: &Bench, rows: &mut Rows) {
@@ -26,13 +27,12 @@ pub(super) fn rows(name: &str, host: &WindowsHost, bench: &Bench, rows: &mut Row
             let mut line = of_row(name, row);
             line.feed.clone_from(&evaluated);
             line.stale = stale;
-            if let Some(kev) = &bench.feeds.kev {
-                line.exploited = row.cve_names(feed).any(|cve| kev.known.contains_key(cve));
-            }
             line.in_baseline = row.kb().and_then(|kb| bench.sheets.asks_for(kb.number()));
+            line.exploited = bench.is_exploited(row.cve_names(feed));
             rows.put(line);
         }
         let plan = report.plan();
+        rows.updates = updates(&report, &plan, feed, bench);
         if !plan.is_empty() {
             let all: Vec<String> = plan.iter().map(|one| one.kb.to_string()).collect();
             rows.say(&format!("{name}: install {}", all.join(", ")));
@@ -50,9 +50,49 @@ pub(super) fn rows(name: &str, host: &WindowsHost, bench: &Bench, rows: &mut Row
             let judged = of_bulletin(bulletin, &judge_bulletin(host, bulletin));
             let mut line = Line::judged(name, &asked_by(bulletin), judged);
             line.source = None;
+            line.danger = Danger {
+                level: bulletin.severity.as_deref().and_then(severity),
+                wormable: bulletin.wormable,
+            };
             line.in_baseline = (!bench.sheets.is_empty()).then_some(false);
             rows.put(line);
         }
+    }
+}
+
+/// The smallest set that the feed knows, for a plan.
+fn updates(report: &Report, plan: &[Install], feed: &Feed, bench: &Bench) -> Vec<Update> {
+    let of_chain = |row: &&ReportRow, kb: Kb| {
+        let by = match row.judgement {
+            Judgement::Alternative { by, .. } => Some(by),
+            _ => row.kb(),
+        };
+        by == Some(kb)
+    };
+    let update = |install: &Install| {
+        let rows = report.rows.iter();
+        let mut chain = rows.filter(|row| of_chain(row, install.kb));
+        Update {
+            kb: install.kb.to_string(),
+            title: install.title.clone(),
+            fixes: install.fixes,
+            restart: install.restart,
+            brings: install.brings.iter().map(Kb::to_string).collect(),
+            first: install.first,
+            exploited: chain.any(|row| bench.is_exploited(row.cve_names(feed))),
+        }
+    };
+    plan.iter().map(update).collect()
+}
+
+/// The word of a bulletin.
+fn severity(word: &str) -> Option<Severity> {
+    match word.to_lowercase().as_str() {
+        "critical" => Some(Severity::Critical),
+        "important" | "high" => Some(Severity::High),
+        "moderate" | "medium" => Some(Severity::Medium),
+        "low" => Some(Severity::Low),
+        _ => None,
     }
 }
 

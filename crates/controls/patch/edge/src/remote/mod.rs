@@ -13,7 +13,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use cordon_model::{Package, Time};
-use cordon_patch::{Listing, read_status};
+use cordon_patch::{Listing, read_sources, read_status};
 use pkgdb::Os;
 use sha2::{Digest, Sha256};
 use vercmp::Kind;
@@ -76,6 +76,8 @@ pub struct RemoteHost {
     pub taken_secs: Option<u64>,
     /// dpkg's packages.
     pub dpkg: Option<Listing<Package>>,
+    /// What they were built from, where that is not their own name.
+    pub built_from: BTreeMap<String, String>,
     /// The packages of rpm or apk.
     pub packages: Option<pkgdb::Listing>,
     /// What it runs.
@@ -122,7 +124,8 @@ impl Parts {
 pub fn read_bundle(bytes: &[u8]) -> Result<RemoteHost, BundleError> {
     let mut parts = Parts(frame::parts(bytes)?);
     let mut failed = Vec::new();
-    let (dpkg, packages) = lists(&mut parts, &mut failed);
+    let mut built_from = BTreeMap::new();
+    let (dpkg, packages) = lists(&mut parts, &mut built_from, &mut failed);
     if dpkg.is_none() && packages.is_none() {
         let why = if failed.is_empty() {
             "neither dpkg, rpm nor apk has any".to_owned()
@@ -156,6 +159,7 @@ pub fn read_bundle(bytes: &[u8]) -> Result<RemoteHost, BundleError> {
         hostname,
         taken_secs,
         dpkg,
+        built_from,
         packages,
         os,
         failed,
@@ -169,6 +173,7 @@ type Read = fn(&[u8]) -> Result<pkgdb::Listing, pkgdb::Error>;
 /// The lists of packages. Of two managers that both have some, dpkg's counts and the other is told.
 fn lists(
     parts: &mut Parts,
+    built_from: &mut BTreeMap<String, String>,
     failed: &mut Vec<String>,
 ) -> (Option<Listing<Package>>, Option<pkgdb::Listing>) {
     let mut text = |name: &str, failed: &mut Vec<String>| {
@@ -180,7 +185,10 @@ fn lists(
     let mut dpkg = None;
     if let Some(status) = text("dpkg", failed) {
         match read_status(&status) {
-            Ok(listing) => dpkg = Some(listing),
+            Ok(listing) => {
+                dpkg = Some(listing);
+                *built_from = read_sources(&status);
+            }
             Err(why) => failed.push(format!("dpkg: {why}")),
         }
     }
@@ -240,6 +248,7 @@ impl HostFiles {
         self.first(self.dpkg.is_none() && self.packages.is_none())?;
         self.dpkg = read.dpkg.take();
         self.packages = read.packages.take();
+        self.built_from = std::mem::take(&mut read.built_from);
         self.os = read.os.take().or_else(|| self.os.take());
         let place = std::path::Path::new(came);
         let failed = read.failed.drain(..).map(|why| (place.to_owned(), why));
