@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Bytes of all texts up to which the faster, larger automaton is built.
-const SMALL_AUTOMATON_BYTES: usize = 2_000;
+const SMALL_AUTOMATON_BYTES: usize = 10_000;
 
 /// A list in [`Lists`].
 type List = (u32, u32);
