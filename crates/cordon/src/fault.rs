@@ -69,6 +69,8 @@ catalogue! {
         "give a CSV or workbook with a column of hosts beside one of updates, states or last contacts";
     MAPPING_UNREADABLE = "E0210", Usage, "What was remembered of sheets cannot be read or kept.",
         "mend the file named above, or remove it: what the columns mean is then guessed anew";
+    RULES_UNREADABLE = "E0211", Usage, "Rules cannot be read, or none could be loaded.",
+        "give Sigma rules or folders of them with --rules; what was refused is told above with its line";
     REACHABLE_UNREADABLE = "E0213", Usage, "The table of what can be reached cannot be read.",
         "one row a line: host,port,package and perhaps tcp or udp; `*` for whatever package answers there";
     PLAN_UNREADABLE = "E0214", Usage, "A plan cannot be read or cannot be done.",
