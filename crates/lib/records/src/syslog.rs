@@ -1,0 +1,1 @@
+pub(crate) fn is_line(_: &str) -> bool { false }
