@@ -4,7 +4,9 @@
 use crate::{
     evtx::{CHUNK_MAGIC, FILE_MAGIC},
     input::Input,
-    pairs, stamp::Around, syslog, vendor, web,
+    pairs,
+    stamp::Around,
+    syslog, vendor, web,
 };
 
 /// A form of log.
@@ -36,7 +38,7 @@ pub enum Format {
     Web,
     /// `name=value` by lines, of firewalls.
     Pairs,
-    /// Lines that begin with a time.
+    /// Lines with a time in their head.
     Text,
 }
 
@@ -70,7 +72,11 @@ pub(crate) fn detect(name: &str, input: &Input<'_>) -> Option<Format> {
         return Some(Format::Evtx);
     }
     // The header of the file may be what is damaged.
-    if head.get(..4096 + 8).is_some_and(|head| head.ends_with(CHUNK_MAGIC)) || is_evtx(name, head) {
+    if head
+        .get(..4096 + 8)
+        .is_some_and(|head| head.ends_with(CHUNK_MAGIC))
+        || is_evtx(name, head)
+    {
         return Some(Format::Evtx);
     }
     let text = String::from_utf8_lossy(head);
@@ -88,7 +94,10 @@ fn is_evtx(name: &str, head: &[u8]) -> bool {
 
 fn structured(text: &str) -> Option<Format> {
     if let Some(rest) = text.strip_prefix('{') {
-        return rest.trim_start().starts_with(['"', '}']).then_some(Format::Json);
+        return rest
+            .trim_start()
+            .starts_with(['"', '}'])
+            .then_some(Format::Json);
     }
     if let Some(rest) = text.strip_prefix('[')
         && rest.trim_start().starts_with(['{', ']'])
@@ -96,7 +105,8 @@ fn structured(text: &str) -> Option<Format> {
         return Some(Format::Json);
     }
     let element = |name: &str| text.starts_with(name);
-    if element("<?xml") || element("<Event") || element("<!--") {
+    // A browser shows XML with dashes at what can be folded, and people copy that.
+    if element("<?xml") || element("- <Event") || element("<Event") || element("<!--") {
         return Some(Format::Xml);
     }
     None
@@ -113,14 +123,19 @@ fn by_lines(name: &str, text: &str) -> Option<Format> {
     if comments().any(|line| line.to_ascii_lowercase().starts_with("#fields:")) {
         return Some(Format::W3c);
     }
-    if lines().take(8).any(|line| {
-        line.starts_with("__CURSOR=") || line.starts_with("__REALTIME_TIMESTAMP=")
-    }) {
+    if lines()
+        .take(8)
+        .any(|line| line.starts_with("__CURSOR=") || line.starts_with("__REALTIME_TIMESTAMP="))
+    {
         return Some(Format::Journal);
     }
     // The last line may be cut by the end of the head.
     let count = lines().take(LINES).count();
-    let looked = if count > 1 && count < LINES { count } else { count.min(LINES) };
+    let looked = if count > 1 && count < LINES {
+        count
+    } else {
+        count.min(LINES)
+    };
     let tests: [(Format, fn(&str) -> bool); 7] = [
         (Format::Audit, crate::audit::is_line),
         (Format::Web, web::is_line),
@@ -145,12 +160,11 @@ fn by_lines(name: &str, text: &str) -> Option<Format> {
     }
 }
 
-/// Whether a line begins with a time, perhaps in brackets.
+/// Whether a time is in the head of a line.
 fn is_dated(line: &str) -> bool {
-    let line = line.trim_start_matches(['[', '(', ' ']);
     let around = Around {
         millis: Some(0),
         minutes_east: 0,
     };
-    around.iso(line).is_some() || around.bsd(line).is_some() || around.clf(line).is_some()
+    around.find(line).is_some()
 }

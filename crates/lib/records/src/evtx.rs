@@ -43,9 +43,13 @@ pub(crate) fn read(input: &mut Input<'_>, out: &mut Out<'_>) {
             buffer.clear();
             buffer.extend_from_slice(block);
             if block.len() < CHUNK_BYTES && header.is_some() {
-                let why = format!("{} of {CHUNK_BYTES} bytes of a chunk are there", block.len());
+                let why = format!(
+                    "{} of {CHUNK_BYTES} bytes of a chunk are there",
+                    block.len()
+                );
                 let missing = (CHUNK_BYTES - block.len()) as u64;
-                out.report.lose(LossKind::Bytes, missing, Place::Chunk(number), &why);
+                out.report
+                    .lose(LossKind::Bytes, missing, Place::Chunk(number), &why);
             }
             buffer = chunk(buffer, number, &settings, out);
             input.consume(CHUNK_BYTES);
@@ -61,11 +65,13 @@ pub(crate) fn read(input: &mut Input<'_>, out: &mut Out<'_>) {
         let place = Place::Byte(input.offset());
         match memchr::memmem::find(block, CHUNK_MAGIC) {
             Some(at) => {
-                out.report.lose(LossKind::Bytes, at as u64, place, "no chunk begins here");
+                out.report
+                    .lose(LossKind::Bytes, at as u64, place, "no chunk begins here");
                 input.consume(at);
             }
             None => {
-                out.report.lose(LossKind::Chunk, 1, place, "no chunk begins here");
+                out.report
+                    .lose(LossKind::Chunk, 1, place, "no chunk begins here");
                 input.consume(CHUNK_BYTES);
                 number += 1;
             }
@@ -91,7 +97,10 @@ impl Header {
         }
         let number = |at: usize, size: usize| {
             let bytes = head.get(at..at + size).unwrap_or(&[]);
-            bytes.iter().rev().fold(0_u64, |all, byte| all << 8 | u64::from(*byte))
+            bytes
+                .iter()
+                .rev()
+                .fold(0_u64, |all, byte| all << 8 | u64::from(*byte))
         };
         let known = head.starts_with(FILE_MAGIC);
         let header = Self {
@@ -105,7 +114,8 @@ impl Header {
             out.report.lose(LossKind::Bytes, missing, Place::File, why);
         } else if !known {
             let why = "the header of the file is damaged";
-            out.report.lose(LossKind::Bytes, HEADER_BYTES as u64, Place::File, why);
+            out.report
+                .lose(LossKind::Bytes, HEADER_BYTES as u64, Place::File, why);
         }
         input.consume(chunk.unwrap_or(HEADER_BYTES));
         known.then_some(header)
@@ -116,9 +126,17 @@ impl Header {
         // The field has 16 bits; a file that was not closed has more than it says, never fewer.
         let missing = self.chunks.saturating_sub(seen);
         if missing > 0 && seen < u64::from(u16::MAX) {
-            let state = if self.dirty { ", and was not closed" } else { "" };
-            let why = format!("its header says {} chunks{state}; {seen} are there", self.chunks);
-            out.report.lose(LossKind::Chunk, missing, Place::Chunk(seen), &why);
+            let state = if self.dirty {
+                ", and was not closed"
+            } else {
+                ""
+            };
+            let why = format!(
+                "its header says {} chunks{state}; {seen} are there",
+                self.chunks
+            );
+            out.report
+                .lose(LossKind::Chunk, missing, Place::Chunk(seen), &why);
         }
     }
 }
@@ -140,7 +158,11 @@ fn chunk(
     };
     data.number = Some(number);
     if data.data.len() == CHUNK_BYTES && !data.validate_checksum() {
-        out.lose(LossKind::Checksum, place, "the checksum of a chunk does not fit");
+        out.lose(
+            LossKind::Checksum,
+            place,
+            "the checksum of a chunk does not fit",
+        );
     }
     let expected = expected(&data.header);
     let before = out.report.events + out.report.lost_of(LossKind::Malformed);
@@ -153,7 +175,10 @@ fn chunk(
     let told = out.report.events + out.report.lost_of(LossKind::Malformed) - before;
     let missing = expected.unwrap_or(0).saturating_sub(told);
     if missing > 0 {
-        let why = format!("a chunk says it has {} records; {told} were found", told + missing);
+        let why = format!(
+            "a chunk says it has {} records; {told} were found",
+            told + missing
+        );
         out.report.lose(LossKind::Missing, missing, place, &why);
     }
     data.data
@@ -172,7 +197,8 @@ fn records(
     out: &mut Out<'_>,
 ) -> Result<(), String> {
     // The crate forbids `unsafe` and is fuzzed; should it panic all the same, that costs one chunk.
-    let mut parsed = caught(|| data.parse(Arc::clone(settings)))?.map_err(|error| error.to_string())?;
+    let mut parsed =
+        caught(|| data.parse(Arc::clone(settings)))?.map_err(|error| error.to_string())?;
     let mut all = caught(|| parsed.iter())?;
     loop {
         // `each` is not inside: its panics are not ours to catch.
@@ -230,6 +256,7 @@ fn told(error: &EvtxError) -> String {
 }
 
 fn caught<T>(read: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(read))
-        .map_err(|_| "the decoder gave up on a chunk: its contents contradict each other".to_owned())
+    catch_unwind(AssertUnwindSafe(read)).map_err(|_| {
+        "the decoder gave up on a chunk: its contents contradict each other".to_owned()
+    })
 }

@@ -55,7 +55,9 @@ impl<'r> Input<'r> {
             input.fill_to(HEAD_BYTES);
             let head = input.window();
             if head.starts_with(&[0x1f, 0x8b]) {
-                input = Self::plain(Box::new(Capped::new(flate2::read::MultiGzDecoder::new(input))));
+                input = Self::plain(Box::new(Capped::new(flate2::read::MultiGzDecoder::new(
+                    input,
+                ))));
             } else if head.starts_with(b"\xfd7zXZ\0") {
                 let xz = lzma_rust2::XzReader::new_mem_limit(input, true, MAX_XZ_KIB);
                 input = Self::plain(Box::new(Capped::new(xz)));
@@ -216,7 +218,10 @@ impl<'r> Input<'r> {
 impl Read for Input<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.window().is_empty() && !self.more() {
-            return self.error.take().map_or(Ok(0), |why| Err(io::Error::other(why)));
+            return self
+                .error
+                .take()
+                .map_or(Ok(0), |why| Err(io::Error::other(why)));
         }
         let count = self.window().len().min(into.len());
         if let (Some(into), Some(from)) = (into.get_mut(..count), self.window().get(..count)) {
@@ -314,7 +319,8 @@ impl Read for Utf16<'_> {
             let last = self.from.ended();
             self.out.resize(STEP_BYTES, 0);
             let window = self.from.window();
-            let (result, read, written, _) = self.decoder.decode_to_utf8(window, &mut self.out, last);
+            let (result, read, written, _) =
+                self.decoder.decode_to_utf8(window, &mut self.out, last);
             self.out.truncate(written);
             self.at = 0;
             self.ended = last && result == CoderResult::InputEmpty;
@@ -322,7 +328,11 @@ impl Read for Utf16<'_> {
         }
         let rest = self.out.get(self.at..).unwrap_or(&[]);
         if rest.is_empty() {
-            return self.from.error.take().map_or(Ok(0), |why| Err(io::Error::other(why)));
+            return self
+                .from
+                .error
+                .take()
+                .map_or(Ok(0), |why| Err(io::Error::other(why)));
         }
         let count = rest.len().min(into.len());
         if let (Some(into), Some(from)) = (into.get_mut(..count), rest.get(..count)) {

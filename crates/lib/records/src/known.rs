@@ -50,8 +50,16 @@ const HOSTS: [&str; 14] = [
 /// Fields that only one thing writes, and what that is: `.2` is at the front of the value.
 const MARKS: [(&str, &str, Source); 13] = [
     ("eventVersion", "", Source::new("aws", "", "cloudtrail")),
-    ("protoPayload.@type", "", Source::new("gcp", "", "gcp.audit")),
-    ("apiVersion", "audit.k8s.io", Source::new("kubernetes", "application", "audit")),
+    (
+        "protoPayload.@type",
+        "",
+        Source::new("gcp", "", "gcp.audit"),
+    ),
+    (
+        "apiVersion",
+        "audit.k8s.io",
+        Source::new("kubernetes", "application", "audit"),
+    ),
     ("eventType", "okta.", Source::new("okta", "", "okta")),
     ("winlog.channel", "", Source::new("windows", "", "")),
     ("EventRecordID", "", Source::new("windows", "", "")),

@@ -75,7 +75,9 @@ pub enum ReadError {
     #[error("the file is empty")]
     Empty,
     /// Nobody knows it.
-    #[error("no event log that is known (EVTX, JSON, XML, audit, journal, syslog, CEF, LEEF, W3C, CSV, web server); it begins `{0}`")]
+    #[error(
+        "no event log that is known (EVTX, JSON, XML, audit, journal, syslog, CEF, LEEF, W3C, CSV, web server); it begins `{0}`"
+    )]
     Unknown(String),
     /// It must be unpacked first.
     #[error("packed with {0}, which is not unpacked here; gzip and xz are")]
@@ -117,12 +119,18 @@ pub fn read<'r>(
         Format::Audit => audit::read(&mut input, &mut out),
         Format::Journal => journal::read(&mut input, &mut out),
         Format::W3c | Format::Zeek | Format::Csv => table::read(format, name, &mut input, &mut out),
-        Format::Syslog | Format::Cef | Format::Leef | Format::Web | Format::Pairs | Format::Text => {
+        Format::Syslog
+        | Format::Cef
+        | Format::Leef
+        | Format::Web
+        | Format::Pairs
+        | Format::Text => {
             lines::read(format, &mut input, &mut out);
         }
     }
     if let Some(error) = input.error() {
-        out.report.lose(LossKind::Rest, 0, Place::Byte(input.offset()), error);
+        out.report
+            .lose(LossKind::Rest, 0, Place::Byte(input.offset()), error);
     }
     Ok(out.report)
 }

@@ -35,7 +35,12 @@ impl<'o> Out<'o> {
         let left_out = self.record.left_out();
         if left_out > 0 {
             let place = self.record.place;
-            self.report.lose(LossKind::Fields, left_out, place, "more fields than the limit");
+            self.report.lose(
+                LossKind::Fields,
+                left_out,
+                place,
+                "more fields than the limit",
+            );
         }
         self.report.events += 1;
         self.report.seen(self.record.time);
@@ -67,7 +72,8 @@ impl<'o> Out<'o> {
         match std::str::from_utf8(bytes) {
             Ok(text) => Cow::Borrowed(text),
             Err(error) => {
-                self.report.lose(LossKind::Encoding, 1, place, &format!("not UTF-8: {error}"));
+                self.report
+                    .lose(LossKind::Encoding, 1, place, &format!("not UTF-8: {error}"));
                 WINDOWS_1252.decode_without_bom_handling(bytes).0
             }
         }

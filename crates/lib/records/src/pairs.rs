@@ -26,12 +26,16 @@ impl<'t> Iterator for Pairs<'t> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let text = self.rest.trim_start_matches([' ', '\t', ',', ';', '\u{1d}']);
+            let text = self
+                .rest
+                .trim_start_matches([' ', '\t', ',', ';', '\u{1d}']);
             if text.is_empty() {
                 self.rest = text;
                 return None;
             }
-            let end = text.find([' ', '\t', '=', '"', '\u{1d}']).unwrap_or(text.len());
+            let end = text
+                .find([' ', '\t', '=', '"', '\u{1d}'])
+                .unwrap_or(text.len());
             let (name, rest) = text.split_at_checked(end)?;
             let Some(value) = rest.strip_prefix('=').filter(|_| !name.is_empty()) else {
                 self.strays += 1;

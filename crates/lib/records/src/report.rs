@@ -102,7 +102,10 @@ impl Report {
 
     /// How many events are known to be lost. There may be more: see [`Self::whole`].
     pub fn lost_events(&self) -> u64 {
-        let events = self.lost.iter().filter(|loss| loss.kind.unit() == Unit::Events);
+        let events = self
+            .lost
+            .iter()
+            .filter(|loss| loss.kind.unit() == Unit::Events);
         events.map(|loss| loss.count).sum()
     }
 

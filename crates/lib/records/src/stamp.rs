@@ -12,6 +12,9 @@ pub struct Stamp {
 
 const DAY_MILLIS: i64 = 86_400_000;
 
+/// Characters of a line in which its time begins.
+const HEAD_CHARS: usize = 96;
+
 /// Years that are tried for a date without one: enough for a 29 February across 2100.
 const YEARS_TRIED: i64 = 9;
 
@@ -35,7 +38,12 @@ impl<'t> Cursor<'t> {
 
     /// A number of `least` to `most` digits.
     pub(crate) fn digits(&mut self, least: usize, most: usize) -> Option<i64> {
-        let count = self.rest.bytes().take(most).take_while(u8::is_ascii_digit).count();
+        let count = self
+            .rest
+            .bytes()
+            .take(most)
+            .take_while(u8::is_ascii_digit)
+            .count();
         let (digits, rest) = self.rest.split_at_checked(count)?;
         if count < least {
             return None;
@@ -45,7 +53,11 @@ impl<'t> Cursor<'t> {
     }
 
     pub(crate) fn skip(&mut self, any: &[char]) -> Option<char> {
-        let first = self.rest.chars().next().filter(|first| any.contains(first))?;
+        let first = self
+            .rest
+            .chars()
+            .next()
+            .filter(|first| any.contains(first))?;
         self.rest = self.rest.get(first.len_utf8()..)?;
         Some(first)
     }
@@ -64,11 +76,15 @@ impl<'t> Cursor<'t> {
         }
         let mut millis = 0;
         let mut after = *self;
-        if after.skip(&['.', ',']).is_some() && after.rest.starts_with(|c: char| c.is_ascii_digit()) {
+        if after.skip(&['.', ',']).is_some() && after.rest.starts_with(|c: char| c.is_ascii_digit())
+        {
             let count = after.rest.bytes().take_while(u8::is_ascii_digit).count();
             let (fraction, rest) = after.rest.split_at_checked(count)?;
             for place in 0..3 {
-                let digit = fraction.as_bytes().get(place).map_or(0, |byte| i64::from(byte - b'0'));
+                let digit = fraction
+                    .as_bytes()
+                    .get(place)
+                    .map_or(0, |byte| i64::from(byte - b'0'));
                 millis = millis * 10 + digit;
             }
             self.rest = rest;
@@ -158,7 +174,9 @@ impl Around {
         if year.is_none() {
             let mut dated = at;
             dated.skip(&[' ']);
-            if let Some(written) = dated.digits(4, 4).filter(|year| (1970..2200).contains(year))
+            if let Some(written) = dated
+                .digits(4, 4)
+                .filter(|year| (1970..2200).contains(year))
                 && dated.rest.starts_with([' ', ':'])
             {
                 (year, at) = (Some(written), dated);
@@ -181,26 +199,50 @@ impl Around {
         })
     }
 
-    /// `10/Oct/2000:13:55:36 -0700` of Apache and nginx.
+    /// `10/Oct/2000:13:55:36 -0700` of Apache and nginx, `10-Oct-2000 13:55:36` of BIND.
     pub(crate) fn clf(self, text: &str) -> Option<Stamp> {
         let mut at = Cursor::new(text);
         let day = at.digits(1, 2)?;
-        at.skip(&['/'])?;
+        let separator = at.skip(&['/', '-'])?;
         let (name, rest) = at.rest.split_at_checked(3)?;
         at.rest = rest;
-        at.skip(&['/'])?;
+        at.skip(&[separator])?;
         let year = at.digits(4, 4)?;
-        at.skip(&[':'])?;
+        at.skip(&[':', ' '])?;
         let clock = at.clock()?;
         at.skip(&[' ']);
         let zone = at.zone();
         Some(self.with_zone(day_millis(year, month(name)?, day)? + clock, zone))
     }
 
+    /// The first time in the head of a line.
+    pub(crate) fn find(self, line: &str) -> Option<Stamp> {
+        let mut before = ' ';
+        for (at, c) in line.char_indices().take(HEAD_CHARS) {
+            if c.is_ascii_alphanumeric()
+                && !before.is_ascii_alphanumeric()
+                && let Some(rest) = line.get(at..)
+            {
+                let iso = self.iso(rest).map(|(stamp, _)| stamp);
+                let found = iso
+                    .or_else(|| self.bsd(rest).map(|(stamp, _)| stamp))
+                    .or_else(|| self.clf(rest));
+                if found.is_some() {
+                    return found;
+                }
+            }
+            before = c;
+        }
+        None
+    }
+
     /// Whatever a field of a time holds: a date, or seconds to nanoseconds since 1970.
     pub(crate) fn any(self, text: &str) -> Option<Stamp> {
         let text = text.trim();
-        if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        if text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+        {
             return epoch(text);
         }
         let iso = self.iso(text).map(|(stamp, _)| stamp);
@@ -217,7 +259,10 @@ pub(crate) fn epoch(text: &str) -> Option<Stamp> {
         9..=10 => {
             let mut millis = number * 1000;
             for (place, scale) in [100, 10, 1].into_iter().enumerate() {
-                let digit = fraction.as_bytes().get(place).filter(|byte| byte.is_ascii_digit());
+                let digit = fraction
+                    .as_bytes()
+                    .get(place)
+                    .filter(|byte| byte.is_ascii_digit());
                 millis += digit.map_or(0, |byte| i64::from(byte - b'0') * scale);
             }
             millis
@@ -237,7 +282,9 @@ fn month(name: &str) -> Option<i64> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
-    let at = MONTHS.iter().position(|month| month.eq_ignore_ascii_case(name))?;
+    let at = MONTHS
+        .iter()
+        .position(|month| month.eq_ignore_ascii_case(name))?;
     i64::try_from(at + 1).ok() // ok: because there are twelve
 }
 

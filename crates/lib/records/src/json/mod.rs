@@ -3,17 +3,21 @@
 
 mod walk;
 
-use crate::{
-    LossKind, MAX_LINE_BYTES, Place,
-    input::Input,
-    out::Out,
-};
+use crate::{LossKind, MAX_LINE_BYTES, Place, input::Input, out::Out};
 
 pub use walk::MAX_NESTING;
 pub(crate) use walk::{Whole, fields};
 
 /// Names under which clouds wrap a list of events.
-const LISTS: [&str; 7] = ["Records", "records", "value", "events", "Events", "items", "logEvents"];
+const LISTS: [&str; 7] = [
+    "Records",
+    "records",
+    "value",
+    "events",
+    "Events",
+    "items",
+    "logEvents",
+];
 
 pub(crate) fn read(input: &mut Input<'_>, out: &mut Out<'_>) {
     let mut by_line = true;
@@ -55,10 +59,21 @@ fn skip(input: &mut Input<'_>) {
 
 /// The length of `{"Records": [`, if the text begins so and an object or the end follows.
 fn wrapper(text: &[u8]) -> Option<usize> {
-    let from = text.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
-    let name = LISTS.iter().find(|name| from.starts_with(name.as_bytes()))?;
-    let rest = from.get(name.len()..)?.strip_prefix(b"\"")?.trim_ascii_start();
-    let rest = rest.strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"[")?;
+    let from = text
+        .strip_prefix(b"{")?
+        .trim_ascii_start()
+        .strip_prefix(b"\"")?;
+    let name = LISTS
+        .iter()
+        .find(|name| from.starts_with(name.as_bytes()))?;
+    let rest = from
+        .get(name.len()..)?
+        .strip_prefix(b"\"")?
+        .trim_ascii_start();
+    let rest = rest
+        .strip_prefix(b":")?
+        .trim_ascii_start()
+        .strip_prefix(b"[")?;
     matches!(rest.trim_ascii_start().first(), Some(b'{' | b']')).then(|| text.len() - rest.len())
 }
 
@@ -134,7 +149,8 @@ fn broken(input: &mut Input<'_>, out: &mut Out<'_>, place: Place, why: &str) {
 }
 
 fn pass_line(input: &mut Input<'_>) {
-    drop(input.line().map(|line| line.number)); // because what it says is lost and was told
+    // What the line says is lost, and was told.
+    let _passed: bool = input.line().is_some();
 }
 
 enum Extent {
@@ -186,7 +202,9 @@ fn event(text: &[u8], out: &mut Out<'_>, place: Place) -> Result<(), String> {
         if std::str::from_utf8(text).is_ok() {
             return Err(why);
         }
-        let decoded = encoding_rs::WINDOWS_1252.decode_without_bom_handling(text).0;
+        let decoded = encoding_rs::WINDOWS_1252
+            .decode_without_bom_handling(text)
+            .0;
         out.begin(place);
         fields(decoded.as_bytes(), &mut out.record, Whole::Document)?;
     }

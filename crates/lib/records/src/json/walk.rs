@@ -123,7 +123,9 @@ impl Walk<'_> {
     /// `Provider.#attributes.Name` is `Provider_Name`, `EventID.#text` is `EventID`.
     fn system(&mut self, from: usize, kind: Kind, write: impl FnOnce(&mut String)) {
         let short = self.path.get(from..).unwrap_or("");
-        let text = short.strip_suffix(".#text").or_else(|| short.strip_suffix(".$t"));
+        let text = short
+            .strip_suffix(".#text")
+            .or_else(|| short.strip_suffix(".$t"));
         let parts = ".#attributes. _attributes. .@ .$.".split(' ');
         let (element, attribute) = parts
             .filter_map(|between| short.split_once(between))
