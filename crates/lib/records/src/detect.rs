@@ -153,11 +153,12 @@ fn by_lines(name: &str, text: &str) -> Option<Format> {
         }
     }
     let best = best.map(|(_, format)| format);
-    let table = crate::table::is_csv(name, first, lines().nth(1));
-    match best {
-        Some(Format::Text) | None if table => Some(Format::Csv),
-        best => best,
+    // A heading is unlike the lines of any other form; cells below it may look like them.
+    let heads = !tests.iter().any(|(_, is)| is(first));
+    if heads && crate::table::is_csv(name, first, lines().nth(1)) {
+        return Some(Format::Csv);
     }
+    best
 }
 
 /// Whether a time is in the head of a line.

@@ -91,7 +91,8 @@ struct Header {
 impl Header {
     fn take(input: &mut Input<'_>, out: &mut Out<'_>) -> Option<Self> {
         input.fill_to(HEADER_BYTES);
-        let head = input.window();
+        let window = input.window();
+        let head = window.get(..HEADER_BYTES.min(window.len())).unwrap_or(&[]);
         if head.starts_with(CHUNK_MAGIC) {
             return None;
         }

@@ -28,7 +28,8 @@ pub(crate) fn is_line(line: &str) -> bool {
         millis: Some(0),
         minutes_east: 0,
     };
-    parse(line, around).is_some_and(|line| line.host.is_some() || line.priority.is_some())
+    parse(line, around)
+        .is_some_and(|line| line.host.or(line.program).is_some() || line.priority.is_some())
 }
 
 /// The parts of a line; none where it has neither priority nor time.
@@ -56,7 +57,10 @@ fn parse(line: &str, around: Around) -> Option<Line<'_>> {
         rest = counted.trim_start_matches([':', ' ']);
     }
     rest = rest.trim_start_matches([' ', '*', '.']);
-    let dated = around.bsd(rest).or_else(|| around.iso(rest));
+    // Any program writes such a time; of syslog it is with a priority, or with a host and a program behind.
+    let iso = around.iso(rest);
+    let loose = parsed.priority.is_none() && iso.is_some();
+    let dated = around.bsd(rest).or(iso);
     match dated {
         Some((time, after)) => {
             parsed.time = Some(time);
@@ -73,7 +77,7 @@ fn parse(line: &str, around: Around) -> Option<Line<'_>> {
             }
         },
     }
-    if let Some(after) = rest.strip_prefix(": ") {
+    if let Some(after) = rest.strip_prefix(": ").filter(|_| !loose) {
         parsed.message = after;
         tag(&mut parsed);
         return Some(parsed);
@@ -91,7 +95,8 @@ fn parse(line: &str, around: Around) -> Option<Line<'_>> {
         parsed.message = after.trim_start();
     }
     tag(&mut parsed);
-    Some(parsed)
+    let tagged = parsed.host.is_some() && parsed.program.is_some();
+    (!loose || tagged).then_some(parsed)
 }
 
 fn undated(text: &str) -> Option<&str> {

@@ -283,9 +283,14 @@ pub(crate) fn is_csv(name: &str, first: &str, second: Option<&str>) -> bool {
     if heading.names.len() < 2 || !named || first.contains("://") {
         return false;
     }
+    let lower = name.to_ascii_lowercase();
+    let called = [".csv", ".tsv"].iter().any(|end| lower.ends_with(end));
     let mut cells = Cells::default();
-    second.is_none_or(|second| {
-        cells.split(second, &heading);
-        cells.ends.len() == heading.names.len()
-    })
+    match second {
+        Some(second) => {
+            cells.split(second, &heading);
+            cells.ends.len() == heading.names.len()
+        }
+        None => called,
+    }
 }

@@ -60,6 +60,8 @@ enum At {
     Winlog,
     /// `event_data` of Winlogbeat.
     Beat(usize),
+    /// Attributes of the XML that was there before, and nothing of the event.
+    Nothing,
     /// Nowhere special.
     Plain,
 }
@@ -74,8 +76,9 @@ impl At {
             (Self::Root | Self::Event, "EventData") => Self::Data(end + 1),
             (Self::Root | Self::Event, "UserData") => Self::UserData,
             (Self::Winlog, "event_data" | "user_data") => Self::Beat(end + 1),
+            (Self::Event | Self::UserData, "#attributes" | "@xmlns" | "$") => Self::Nothing,
             (Self::UserData, _) => Self::Data(end + 1),
-            (Self::System(_) | Self::Data(_) | Self::Beat(_), _) => self,
+            (Self::System(_) | Self::Data(_) | Self::Beat(_) | Self::Nothing, _) => self,
             (Self::Root | Self::Event | Self::Winlog | Self::Plain, _) => Self::Plain,
         }
     }
@@ -113,8 +116,8 @@ impl Walk<'_> {
                     self.record.alias(index, short);
                 }
             }
-            At::Event => {} // `#attributes.xmlns`
-            At::Root | At::UserData | At::Winlog | At::Plain => {
+            At::Nothing => {}
+            At::Root | At::Event | At::UserData | At::Winlog | At::Plain => {
                 self.record.add(&self.path, kind, write);
             }
         }
