@@ -58,7 +58,7 @@ const SEVERAL: [&str; 34] = [
 ];
 
 /// Fields that are in hexadecimal where they hold a blank, a quotation mark or a control character.
-const ENCODED: [&str; 30] = [
+const ENCODED: [&str; 29] = [
     "name",
     "comm",
     "exe",
@@ -88,7 +88,6 @@ const ENCODED: [&str; 30] = [
     "grp",
     "sw",
     "invalid_context",
-    "saddr",
 ];
 
 /// Calls of x86-64 that rules name; logs that are not enriched have the number.
@@ -263,9 +262,11 @@ impl Open {
 
 fn close(one: Open, out: &mut Out<'_>, spare: &mut Vec<Open>) {
     out.begin(Place::Line(one.first));
+    let mut parts = Parts::default();
     for line in one.lines.lines() {
-        fields(line, &mut out.record);
+        line_fields(line, &mut parts, &mut out.record);
     }
+    parts.end(&mut out.record);
     out.record.set_raw(one.lines.trim_end());
     out.emit();
     spare.push(one);
@@ -273,6 +274,13 @@ fn close(one: Open, out: &mut Out<'_>, spare: &mut Vec<Open>) {
 
 /// Adds what a line of audit says; whether it is one.
 pub(crate) fn fields(line: &str, record: &mut Record) -> bool {
+    let mut parts = Parts::default();
+    let known = line_fields(line, &mut parts, record);
+    parts.end(record);
+    known
+}
+
+fn line_fields(line: &str, parts: &mut Parts, record: &mut Record) -> bool {
     let Some(head) = head(line) else {
         return false;
     };
@@ -288,16 +296,15 @@ pub(crate) fn fields(line: &str, record: &mut Record) -> bool {
     {
         record.guess("serial", serial);
     }
-    values(head.kind, head.rest, record);
+    values(head.kind, head.rest, parts, record);
     true
 }
 
-fn values(kind: &str, text: &str, record: &mut Record) {
-    let mut parts = Parts::default();
+fn values(kind: &str, text: &str, parts: &mut Parts, record: &mut Record) {
     for (name, value) in Pairs::new(text) {
         // What user space says is a text of pairs in one value.
         if name == "msg" && value.contains('=') {
-            values(kind, value.trim_matches('\''), record);
+            values(kind, value.trim_matches('\''), parts, record);
             continue;
         }
         if kind == "EXECVE" && parts.take(name, value, record) {
@@ -305,7 +312,7 @@ fn values(kind: &str, text: &str, record: &mut Record) {
         }
         let quoted = text.as_bytes().get(offset(text, value).wrapping_sub(1)) == Some(&b'"');
         let argument = kind == "EXECVE" && is_argument(name);
-        if !quoted && (argument || ENCODED.contains(&name)) && is_hex(value) && name != "saddr" {
+        if !quoted && is_hex(value) && (argument || ENCODED.contains(&name)) {
             decode(name, value, record);
         } else if value == "(null)" {
             record.add(name, Kind::Null, |_| {});
@@ -323,14 +330,13 @@ fn values(kind: &str, text: &str, record: &mut Record) {
             record.text("syscall", value);
         }
     }
-    parts.end(record);
 }
 
 fn offset(text: &str, part: &str) -> usize {
     part.as_ptr().addr().saturating_sub(text.as_ptr().addr())
 }
 
-/// An argument that is too long for one record comes as `a1_len=9000 a1[0]=… a1[1]=…`.
+/// An argument that is too long for one record comes as `a1_len=9000 a1[0]=… a1[1]=…`, over several.
 #[derive(Default)]
 struct Parts {
     name: String,
@@ -378,7 +384,10 @@ fn is_hex(value: &str) -> bool {
 
 /// Bytes in hexadecimal as text; the zeroes between the words of a command line are blanks.
 fn decode(name: &str, hex: &str, record: &mut Record) {
-    let nibble = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
+    let nibble = |byte: u8| match byte {
+        b'0'..=b'9' => byte - b'0',
+        _ => byte.saturating_sub(b'A' - 10) & 0x0f,
+    };
     let bytes: Vec<u8> = hex
         .as_bytes()
         .chunks(2)

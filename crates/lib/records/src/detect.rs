@@ -63,6 +63,9 @@ impl std::fmt::Display for Format {
     }
 }
 
+/// Whether a line is of a form.
+type Test = fn(&str) -> bool;
+
 /// Lines of the head that are looked at.
 const LINES: usize = 64;
 
@@ -136,7 +139,7 @@ fn by_lines(name: &str, text: &str) -> Option<Format> {
     } else {
         count.min(LINES)
     };
-    let tests: [(Format, fn(&str) -> bool); 7] = [
+    let tests: [(Format, Test); 7] = [
         (Format::Audit, crate::audit::is_line),
         (Format::Web, web::is_line),
         (Format::Syslog, syslog::is_line),

@@ -63,18 +63,15 @@ pub(crate) fn read(input: &mut Input<'_>, out: &mut Out<'_>) {
             continue;
         }
         let place = Place::Byte(input.offset());
-        match memchr::memmem::find(block, CHUNK_MAGIC) {
-            Some(at) => {
-                out.report
-                    .lose(LossKind::Bytes, at as u64, place, "no chunk begins here");
-                input.consume(at);
-            }
-            None => {
-                out.report
-                    .lose(LossKind::Chunk, 1, place, "no chunk begins here");
-                input.consume(CHUNK_BYTES);
-                number += 1;
-            }
+        if let Some(at) = memchr::memmem::find(block, CHUNK_MAGIC) {
+            let why = "no chunk begins here";
+            out.report.lose(LossKind::Bytes, at as u64, place, why);
+            input.consume(at);
+        } else {
+            out.report
+                .lose(LossKind::Chunk, 1, place, "no chunk begins here");
+            input.consume(CHUNK_BYTES);
+            number += 1;
         }
     }
     if let Some(header) = header {
@@ -224,12 +221,12 @@ fn records(
 }
 
 fn event(json: &[u8], place: Place, out: &mut Out<'_>) -> Result<(), String> {
+    let json = out.decoded(json, place);
     out.begin(place);
-    json::fields(json, &mut out.record, Whole::Document)?;
+    json::fields(&json, &mut out.record, Whole::Document)?;
     known::json(out);
     out.record.source.product = "windows";
-    let raw = out.decoded(json, place);
-    out.record.set_raw(&raw);
+    out.record.set_raw(&json);
     out.emit();
     Ok(())
 }

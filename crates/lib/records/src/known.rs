@@ -1,6 +1,8 @@
 //! What the fields of an event tell about it: its time, its host, and who wrote it. Tables, because
 //! each shipper has its own names for the same three things.
 
+use std::sync::LazyLock;
+
 use crate::{out::Out, record::Source, stamp::epoch};
 
 /// Names of times, the surest first.
@@ -72,7 +74,7 @@ const MARKS: [(&str, &str, Source); 13] = [
     ("event_type", "", Source::new("", "", "")),
 ];
 
-/// Names of Winlogbeat, NXLog and Defender's exports for what Windows calls otherwise.
+/// Names of Winlogbeat, `NXLog` and Defender's exports for what Windows calls otherwise.
 const ALIASES: [(&str, &str); 11] = [
     ("winlog.channel", "Channel"),
     ("winlog.event_id", "EventID"),
@@ -92,14 +94,20 @@ pub(crate) fn json(out: &mut Out<'_>) {
     let record = &mut out.record;
     let mut times = [None; TIMES.len()];
     let mut hosts = [None; HOSTS.len()];
+    let mut aliases = [None; ALIASES.len()];
     let mut mark = None;
     let mut windows = [false; 3];
     for (index, (name, kind, value)) in record.fields().enumerate() {
-        if kind == crate::Kind::Null {
+        if kind == crate::Kind::Null || !maybe(name) {
             continue;
         }
         note(&TIMES, &mut times, name, index);
         note(&HOSTS, &mut hosts, name, index);
+        if let Some(at) = ALIASES.iter().position(|(from, _)| *from == name)
+            && let Some(slot) = aliases.get_mut(at)
+        {
+            *slot = slot.or(Some(index));
+        }
         let found = MARKS
             .iter()
             .position(|(known, front, _)| *known == name && value.starts_with(front));
@@ -128,13 +136,41 @@ pub(crate) fn json(out: &mut Out<'_>) {
     let [id, channel, provider] = windows;
     if id && (channel || provider) {
         out.record.source.product = "windows";
-        for (from, to) in ALIASES {
-            out.record.also(from, to);
+        for (index, (_, to)) in aliases.into_iter().zip(ALIASES) {
+            if let (Some(index), None) = (index, out.record.position(to)) {
+                out.record.alias(index, to);
+            }
         }
     }
     if out.record.source.product == "linux" {
         out.record.also("MESSAGE", "message");
     }
+}
+
+/// Lengths and first letters of all names above, as bits: most fields are none of them, and are not
+/// compared with each.
+static SHAPES: LazyLock<[u64; 64]> = LazyLock::new(|| {
+    let mut shapes = [0; 64];
+    let marks = MARKS.iter().map(|(name, _, _)| *name);
+    let aliases = ALIASES.iter().map(|(name, _)| *name);
+    let names = TIMES.into_iter().chain(HOSTS).chain(marks).chain(aliases);
+    for name in names.chain(["EventID", "Channel"]) {
+        let (length, letter) = shape(name);
+        if let Some(bits) = shapes.get_mut(length) {
+            *bits |= letter;
+        }
+    }
+    shapes
+});
+
+fn shape(name: &str) -> (usize, u64) {
+    let first = name.bytes().next().unwrap_or(0);
+    (name.len(), 1 << (first % 64))
+}
+
+fn maybe(name: &str) -> bool {
+    let (length, letter) = shape(name);
+    SHAPES.get(length).is_some_and(|bits| bits & letter != 0)
 }
 
 fn note(names: &[&str], found: &mut [Option<usize>], name: &str, index: usize) {

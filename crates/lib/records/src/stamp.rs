@@ -311,9 +311,11 @@ pub(crate) fn day_millis(year: i64, month: i64, day: i64) -> Option<i64> {
 }
 
 fn year_of(millis: i64) -> i64 {
-    let guess = 1970 + millis.div_euclid(DAY_MILLIS) / 366;
-    let begun = |year: &i64| day_millis(*year, 1, 1).is_some_and(|begin| begin <= millis);
-    (guess..).take_while(begun).last().unwrap_or(guess)
+    let mut year = 1970 + millis.div_euclid(DAY_MILLIS) / 366;
+    while day_millis(year + 1, 1, 1).is_some_and(|begin| begin <= millis) {
+        year += 1;
+    }
+    year
 }
 
 #[cfg(test)]

@@ -92,7 +92,11 @@ fn parse(line: &str, around: Around) -> Option<Line<'_>> {
         parsed.message = rest;
     } else {
         parsed.host = Some(host);
-        parsed.message = after.trim_start();
+        // Some write their name twice.
+        let again = after
+            .strip_prefix(host)
+            .and_then(|rest| rest.strip_prefix(' '));
+        parsed.message = again.unwrap_or(after).trim_start();
     }
     tag(&mut parsed);
     let tagged = parsed.host.is_some() && parsed.program.is_some();
@@ -227,7 +231,7 @@ pub(crate) fn carried(message: &str, record: &mut Record) {
         .trim_start();
     if json.starts_with("{\"") {
         let mark = record.len();
-        if json::fields(json.as_bytes(), record, Whole::Part).is_err() {
+        if json::fields(json, record, Whole::Part).is_err() {
             record.truncate(mark); // because it is a message that only begins like JSON
         }
     } else if let Some(at) = message

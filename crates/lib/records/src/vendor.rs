@@ -1,4 +1,4 @@
-//! CEF (ArcSight, "Common Event Format", version 26) and LEEF (IBM, 1.0 and 2.0), wherever in a line they
+//! CEF (`ArcSight`, "Common Event Format", version 26) and LEEF (IBM, 1.0 and 2.0), wherever in a line they
 //! begin. Keys stay those of the vendor; what a label names is added under its name too.
 
 use crate::{Record, record::Source};

@@ -32,8 +32,7 @@ fn parse(line: &str) -> Option<Line<'_>> {
             (site, client) = (Some(client), real);
             user
         }
-        (2, [_, user, _]) => user,
-        (1, [user, ..]) => user,
+        (2, [_, user, _]) | (1, [user, ..]) => user,
         _ => return None,
     };
     let (request, rest) = quoted(rest)?;

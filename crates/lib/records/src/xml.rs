@@ -140,15 +140,12 @@ impl Inside {
         let mut rest = raw;
         while let Some((before, after)) = rest.split_once('&') {
             self.text.push_str(before);
-            match after.split_once(';') {
-                Some((name, after)) => {
-                    self.refer(name);
-                    rest = after;
-                }
-                None => {
-                    self.text.push('&');
-                    rest = after;
-                }
+            if let Some((name, after)) = after.split_once(';') {
+                self.refer(name);
+                rest = after;
+            } else {
+                self.text.push('&');
+                rest = after;
             }
         }
         self.text.push_str(rest);
@@ -173,7 +170,7 @@ impl Inside {
         };
         match known {
             Some(c) => self.text.push(c),
-            None => self.text.push_str(&format!("&{name};")),
+            None => self.text.extend(["&", name, ";"]),
         }
     }
 

@@ -3,6 +3,8 @@
 
 mod walk;
 
+use std::borrow::Cow;
+
 use crate::{LossKind, MAX_LINE_BYTES, Place, input::Input, out::Out};
 
 pub use walk::MAX_NESTING;
@@ -197,20 +199,21 @@ fn extent(input: &mut Input<'_>, limit: usize) -> Extent {
 }
 
 fn event(text: &[u8], out: &mut Out<'_>, place: Place) -> Result<(), String> {
-    out.begin(place);
-    if let Err(why) = fields(text, &mut out.record, Whole::Document) {
-        if std::str::from_utf8(text).is_ok() {
-            return Err(why);
+    let text = match std::str::from_utf8(text) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => {
+            encoding_rs::WINDOWS_1252
+                .decode_without_bom_handling(text)
+                .0
         }
-        let decoded = encoding_rs::WINDOWS_1252
-            .decode_without_bom_handling(text)
-            .0;
-        out.begin(place);
-        fields(decoded.as_bytes(), &mut out.record, Whole::Document)?;
+    };
+    out.begin(place);
+    fields(&text, &mut out.record, Whole::Document)?;
+    if let Cow::Owned(_) = text {
+        out.report.lose(LossKind::Encoding, 1, place, "not UTF-8");
     }
     crate::known::json(out);
-    let raw = out.decoded(text, place);
-    out.record.set_raw(&raw);
+    out.record.set_raw(&text);
     out.emit();
     Ok(())
 }

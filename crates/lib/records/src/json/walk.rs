@@ -20,7 +20,7 @@ pub(crate) enum Whole {
 }
 
 /// Adds the fields of an object to `record`.
-pub(crate) fn fields(json: &[u8], record: &mut Record, whole: Whole) -> Result<(), String> {
+pub(crate) fn fields(json: &str, record: &mut Record, whole: Whole) -> Result<(), String> {
     let at = match whole {
         Whole::Document => At::Root,
         Whole::Part => At::Plain,
@@ -31,7 +31,7 @@ pub(crate) fn fields(json: &[u8], record: &mut Record, whole: Whole) -> Result<(
         depth: 0,
     };
     walk.path.clear();
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let mut deserializer = serde_json::Deserializer::from_str(json);
     let member = Member {
         walk: &mut walk,
         at,
@@ -73,11 +73,10 @@ impl At {
             (Self::Root, "Event") => Self::Event,
             (Self::Root, "winlog") => Self::Winlog,
             (Self::Root | Self::Event, "System") => Self::System(end + 1),
-            (Self::Root | Self::Event, "EventData") => Self::Data(end + 1),
             (Self::Root | Self::Event, "UserData") => Self::UserData,
             (Self::Winlog, "event_data" | "user_data") => Self::Beat(end + 1),
             (Self::Event | Self::UserData, "#attributes" | "@xmlns" | "$") => Self::Nothing,
-            (Self::UserData, _) => Self::Data(end + 1),
+            (Self::Root | Self::Event, "EventData") | (Self::UserData, _) => Self::Data(end + 1),
             (Self::System(_) | Self::Data(_) | Self::Beat(_) | Self::Nothing, _) => self,
             (Self::Root | Self::Event | Self::Winlog | Self::Plain, _) => Self::Plain,
         }
@@ -126,13 +125,18 @@ impl Walk<'_> {
     /// `Provider.#attributes.Name` is `Provider_Name`, `EventID.#text` is `EventID`.
     fn system(&mut self, from: usize, kind: Kind, write: impl FnOnce(&mut String)) {
         let short = self.path.get(from..).unwrap_or("");
+        if !short.contains('.') {
+            if !short.is_empty() {
+                self.record.add(short, kind, write);
+            }
+            return;
+        }
         let text = short
             .strip_suffix(".#text")
             .or_else(|| short.strip_suffix(".$t"));
-        let parts = ".#attributes. _attributes. .@ .$.".split(' ');
+        let mut parts = ".#attributes. _attributes. .@ .$.".split(' ');
         let (element, attribute) = parts
-            .filter_map(|between| short.split_once(between))
-            .next()
+            .find_map(|between| short.split_once(between))
             .unwrap_or((text.unwrap_or(short), ""));
         if element.is_empty() {
             return;
@@ -154,23 +158,20 @@ impl Walk<'_> {
         for (index, (field, _, value)) in self.record.since(mark).enumerate() {
             match field.rsplit_once('.').map_or(field, |(_, last)| last) {
                 "@Name" | "Name" | "name" | "_Name" => name = Some(value.to_owned()),
-                "#text" | "$t" | "text" | "Value" | "content" | "_" | "Text" => text = Some(index),
-                "Data" => text = Some(index),
+                "#text" | "$t" | "text" | "Value" | "content" | "_" | "Text" | "Data" => {
+                    text = Some(index);
+                }
                 _ => return,
             }
         }
         let Some(name) = name else {
             return;
         };
-        match text {
-            Some(index) => {
-                let index = mark + index;
-                self.record.keep_as(mark, index, &name);
-            }
-            None => {
-                self.record.truncate(mark);
-                self.record.add(&name, Kind::Null, |_| {});
-            }
+        if let Some(index) = text {
+            self.record.keep_as(mark, mark + index, &name);
+        } else {
+            self.record.truncate(mark);
+            self.record.add(&name, Kind::Null, |_| {});
         }
     }
 }

@@ -59,7 +59,7 @@ pub(crate) fn options() -> Options {
 pub(crate) fn kept(name: &str, bytes: &[u8]) -> Result<(Vec<Kept>, Report), ReadError> {
     let mut all = Vec::new();
     let report = records::read(name, bytes, &options(), &mut |record| {
-        all.push(Kept::of(record))
+        all.push(Kept::of(record));
     })?;
     assert_eq!(report.events, all.len() as u64, "{name}");
     Ok((all, report))

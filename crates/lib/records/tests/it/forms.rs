@@ -90,7 +90,7 @@ fn enriched_audit_and_long_arguments() {
         ],
     );
     assert_eq!(events.len(), 1);
-    assert!(events[0].all("a1").contains(&"ab"), "{events:?}");
+    assert!(events[0].all("a1").contains(&"abcd"), "{events:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use records::{Format, LossKind, ReadError};
 
-use crate::corpus::{kept, packed};
+use crate::corpus::{Kept, kept, packed};
 
 #[test]
 fn loghub_lines_are_events_with_host_and_program() {
@@ -123,6 +123,32 @@ fn asserted(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Whether what they parsed is among our fields; none where it is nothing that we would have.
+fn ours_has(format: Format, parsed: &str, value: &str, events: &[Kept]) -> Option<bool> {
+    let ours = match (format, parsed) {
+        (Format::Web, "verb") => "cs-method",
+        (Format::Web, "status") => "sc-status",
+        (Format::Web, "remote_addr") => "c-ip",
+        (Format::Web, "request") => "cs-uri",
+        (Format::Web, "http_user_agent") => "cs-user-agent",
+        (Format::Syslog, "program") => "program",
+        (Format::Syslog, "pid") => "pid",
+        (Format::Syslog, "logsource_host") => "hostname",
+        _ => return None,
+    };
+    // What is not in the text is a label of theirs; a dash is nothing.
+    let there = value.len() > 1 && events.iter().any(|event| event.raw.contains(value));
+    if !there || value == "syslog" {
+        return None;
+    }
+    // Theirs is the path alone, or all that a scanner sent where it is no request.
+    let web = ours == "cs-uri";
+    let fits = |text: &str| text == value || (web && text.split('?').next() == Some(value));
+    Some(events.iter().any(|event| {
+        event.all(ours).into_iter().any(fits) || (web && event.get("request").is_some_and(fits))
+    }))
+}
+
 #[test]
 fn the_crowdsec_hub_tests_are_read_and_have_what_their_parsers_found() {
     let (Ok(logs), Ok(asserts)) = (
@@ -168,34 +194,10 @@ fn the_crowdsec_hub_tests_are_read_and_have_what_their_parsers_found() {
         };
         let (found, all) = formats.entry(report.format).or_default();
         for (parsed, value) in asserted(&String::from_utf8_lossy(assert)) {
-            let ours = match (report.format, parsed.as_str()) {
-                (Format::Web, "verb") => "cs-method",
-                (Format::Web, "status") => "sc-status",
-                (Format::Web, "remote_addr") => "c-ip",
-                (Format::Web, "request") => "cs-uri",
-                (Format::Web, "http_user_agent") => "cs-user-agent",
-                (Format::Syslog, "program") => "program",
-                (Format::Syslog, "pid") => "pid",
-                (Format::Syslog, "logsource_host") => "hostname",
-                _ => continue,
-            };
-            // What is not in the text is a label of theirs; a dash is nothing.
-            let there = value.len() > 1 && events.iter().any(|event| event.raw.contains(&value));
-            if !there || value == "syslog" {
-                continue;
+            if let Some(has) = ours_has(report.format, &parsed, &value, &events) {
+                *all += 1;
+                *found += u32::from(has);
             }
-            *all += 1;
-            // Theirs is the path alone, or all that a scanner sent where it is no request.
-            let fits = |text: &str| {
-                let web = ours == "cs-uri"
-                    && (text.split('?').next() == Some(value.as_str()) || text == value);
-                text == value || web
-            };
-            let has = events.iter().any(|event| {
-                event.all(ours).into_iter().any(fits)
-                    || (ours == "cs-uri" && event.get("request").is_some_and(fits))
-            });
-            *found += u32::from(has);
         }
     }
     assert!(
