@@ -86,11 +86,11 @@ fn passes(what: &str, times: u64, files: &[PathBuf]) {
     }
     all.sort_by(f64::total_cmp);
     let cpu = all.get(PASSES / 2).copied().expect("passes");
-    let (events, lost, sum) = last;
+    let (events, missing, sum) = last;
     println!("| what | files | events | lost | fields | CPU s | events a CPU s | peak RSS MiB |");
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     println!(
-        "| {what} | {} | {events} | {lost} | {} | {cpu:.3} | {:.0} | {:.0} |",
+        "| {what} | {} | {events} | {missing} | {} | {cpu:.3} | {:.0} | {:.0} |",
         files.len(),
         sum.fields,
         events as f64 / cpu,
@@ -107,7 +107,9 @@ fn once(files: &[PathBuf]) -> (u64, u64, Sum) {
     for path in files {
         let file = File::open(path).expect("a file");
         let name = path.to_string_lossy();
-        let report = read(&name, file, &options, &mut |record: &Record| record.give(&mut sum));
+        let report = read(&name, file, &options, &mut |record: &Record| {
+            record.give(&mut sum);
+        });
         let report = report.expect("a log");
         events += report.events;
         lost += report.lost_events();
@@ -158,17 +160,32 @@ fn audit(lines: u64) -> PathBuf {
 
 fn line(text: &mut String, part: u64, at: &str, serial: u64) {
     let written = match part {
-        0 => writeln!(text, "type=SYSCALL msg=audit({at}): arch=c000003e syscall=59 success=yes exit=0 a0=55d0 a1=55d1 a2=55d2 a3=8 items=2 ppid=4 pid={serial} auid=1000 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 tty=pts0 ses=3 comm=\"curl\" exe=\"/usr/bin/curl\" subj=unconfined key=\"exec\""),
-        1 => writeln!(text, "type=EXECVE msg=audit({at}): argc=3 a0=\"curl\" a1=\"-o\" a2=2F746D702F61206220{serial:08x}"),
+        0 => writeln!(
+            text,
+            "type=SYSCALL msg=audit({at}): arch=c000003e syscall=59 success=yes exit=0 a0=55d0 a1=55d1 a2=55d2 a3=8 items=2 ppid=4 pid={serial} auid=1000 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 tty=pts0 ses=3 comm=\"curl\" exe=\"/usr/bin/curl\" subj=unconfined key=\"exec\""
+        ),
+        1 => writeln!(
+            text,
+            "type=EXECVE msg=audit({at}): argc=3 a0=\"curl\" a1=\"-o\" a2=2F746D702F61206220{serial:08x}"
+        ),
         2 => writeln!(text, "type=CWD msg=audit({at}): cwd=\"/root\""),
-        3 => writeln!(text, "type=PATH msg=audit({at}): item=0 name=\"/usr/bin/curl\" inode=1442 dev=fd:01 mode=0100755 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL cap_fp=0 cap_fi=0 cap_fe=0 cap_fver=0"),
-        _ => writeln!(text, "type=PROCTITLE msg=audit({at}): proctitle=6375726C002D6F002F746D702F612062"),
+        3 => writeln!(
+            text,
+            "type=PATH msg=audit({at}): item=0 name=\"/usr/bin/curl\" inode=1442 dev=fd:01 mode=0100755 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL cap_fp=0 cap_fi=0 cap_fe=0 cap_fver=0"
+        ),
+        _ => writeln!(
+            text,
+            "type=PROCTITLE msg=audit({at}): proctitle=6375726C002D6F002F746D702F612062"
+        ),
     };
     written.expect("a String");
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let mut entries: Vec<_> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -181,15 +198,30 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
 
 fn cpu_secs() -> f64 {
     let mut text = String::new();
-    File::open("/proc/self/stat").and_then(|mut file| file.read_to_string(&mut text)).expect("proc");
-    let fields: Vec<&str> = text.rsplit(')').next().expect("stat").split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok()).expect("ticks"); // ok: because it is checked
+    File::open("/proc/self/stat")
+        .and_then(|mut file| file.read_to_string(&mut text))
+        .expect("proc");
+    let fields: Vec<&str> = text
+        .rsplit(')')
+        .next()
+        .expect("stat")
+        .split_whitespace()
+        .collect();
+    let ticks = |at: usize| {
+        fields
+            .get(at)
+            .and_then(|text| text.parse::<u64>().ok())
+            .expect("ticks")
+    }; // ok: because it is checked
     (ticks(11) + ticks(12)) as f64 / 100.0
 }
 
 fn peak_mib() -> f64 {
     let text = fs::read_to_string("/proc/self/status").expect("proc");
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .expect("VmHWM");
     let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("KiB");
     kib / 1024.0
 }

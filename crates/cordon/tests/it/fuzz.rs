@@ -240,6 +240,27 @@ const TARGETS: &[(&str, Target)] = &[
             assert!(name.parse::<SourceName>().is_ok(), "{name:?}");
         }
     }),
+    ("records_evtx", |bytes| {
+        read_log(bytes, &[records::Format::Evtx]);
+    }),
+    ("records_json", |bytes| {
+        read_log(bytes, &[records::Format::Json]);
+    }),
+    ("records_xml", |bytes| {
+        read_log(bytes, &[records::Format::Xml]);
+    }),
+    ("records_audit", |bytes| {
+        read_log(bytes, &[records::Format::Audit]);
+    }),
+    ("records_journal", |bytes| {
+        read_log(bytes, &[records::Format::Journal]);
+    }),
+    ("records_lines", |bytes| {
+        read_log(bytes, &[records::Format::Syslog, records::Format::Cef, records::Format::Leef, records::Format::Web, records::Format::Pairs, records::Format::Text]);
+    }),
+    ("records_table", |bytes| {
+        read_log(bytes, &[records::Format::W3c, records::Format::Zeek, records::Format::Csv]);
+    }),
     ("rpmdb_sqlite", |bytes| {
         let (database, wal) = bytes.split_at(bytes.len() / 2);
         drop(pkgdb::rpmdb_sqlite(bytes, pkgdb::Wal::Absent));
@@ -303,6 +324,20 @@ const TARGETS: &[(&str, Target)] = &[
         drop(advisory::kev_json(bytes));
     }),
 ];
+
+/// A log as each of these forms and as what it looks like: the account names as many events as came.
+fn read_log(bytes: &[u8], formats: &[records::Format]) {
+    for format in formats.iter().copied().map(Some).chain([None]) {
+        let options = records::Options {
+            around: Some(1_790_000_000_000),
+            format,
+            minutes_east: 60,
+        };
+        let mut events = 0;
+        let report = records::read("fuzz", bytes, &options, &mut |_| events += 1);
+        assert!(report.is_err() || report.is_ok_and(|report| report.events == events));
+    }
+}
 
 #[test]
 fn no_corpus_makes_a_parser_panic() {

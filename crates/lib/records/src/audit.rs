@@ -205,7 +205,7 @@ pub(crate) fn read(input: &mut Input<'_>, out: &mut Out<'_>) {
                 out.lose(LossKind::Open, Place::Line(oldest.first), why);
                 close(oldest, out, &mut spare);
             }
-            let mut one = spare.pop().unwrap_or_default();
+            let mut one = spare.pop().unwrap_or_default(); // default: because it is empty as well
             one.begin(&head, number, millis);
             open.push(one);
             open.len() - 1

@@ -6,10 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use evtx::{EvtxChunkData, EvtxChunkHeader, ParserSettings, err::EvtxError};
+use evtx::{EvtxChunkData, EvtxChunkHeader, ParserSettings, SerializedEvtxRecord, err::EvtxError};
 
 use crate::{
-    LossKind, Place,
+    LossKind, Place, Stamp,
     input::Input,
     json::{self, Whole},
     known,
@@ -208,7 +208,7 @@ fn records(
             None => return Ok(()),
             Some(Ok(record)) => {
                 let place = Place::Record(record.event_record_id);
-                if let Err(why) = event(&record.data, place, out) {
+                if let Err(why) = event(&record, place, out) {
                     out.lose(LossKind::Malformed, place, &why);
                 }
             }
@@ -220,11 +220,20 @@ fn records(
     }
 }
 
-fn event(json: &[u8], place: Place, out: &mut Out<'_>) -> Result<(), String> {
-    let json = out.decoded(json, place);
+fn event(
+    record: &SerializedEvtxRecord<Vec<u8>>,
+    place: Place,
+    out: &mut Out<'_>,
+) -> Result<(), String> {
+    let json = out.decoded(&record.data, place);
     out.begin(place);
     json::fields(&json, &mut out.record, Whole::Document)?;
     known::json(out);
+    // The head of a record has the time too, where the event does not say it.
+    out.record.time.get_or_insert(Stamp {
+        millis: record.timestamp.as_millisecond(),
+        zoned: true,
+    });
     out.record.source.product = "windows";
     out.record.set_raw(&json);
     out.emit();

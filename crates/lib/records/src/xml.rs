@@ -73,6 +73,14 @@ fn next(input: &mut Input<'_>, out: &mut Out<'_>) -> Option<(usize, Place)> {
     }
 }
 
+/// The character of `65` or `x41`.
+fn numbered(digits: &str) -> Option<char> {
+    let hex = digits.strip_prefix('x');
+    let radix = if hex.is_some() { 16 } else { 10 };
+    let code = u32::from_str_radix(hex.unwrap_or(digits), radix);
+    code.map_or(None, char::from_u32)
+}
+
 /// Where in an event the reader is.
 #[derive(Default)]
 struct Inside {
@@ -158,15 +166,7 @@ impl Inside {
             "gt" => Some('>'),
             "quot" => Some('"'),
             "apos" => Some('\''),
-            _ => {
-                let digits = name.strip_prefix('#').unwrap_or("");
-                let (digits, radix) = digits
-                    .strip_prefix('x')
-                    .map_or((digits, 10), |hex| (hex, 16));
-                u32::from_str_radix(digits, radix)
-                    .ok()
-                    .and_then(char::from_u32) // ok: because it is then no character
-            }
+            _ => name.strip_prefix('#').and_then(numbered),
         };
         match known {
             Some(c) => self.text.push(c),
