@@ -4,6 +4,7 @@
 pub mod check;
 pub mod clock;
 pub mod command;
+pub mod content;
 pub mod fault;
 pub mod page;
 pub mod probes;

@@ -286,6 +286,44 @@ const TARGETS: &[(&str, Target)] = &[
             assert!(event.get(name).next().is_some());
         }
     }),
+    ("records_evtx", |bytes| {
+        read_log(bytes, &[records::Format::Evtx]);
+    }),
+    ("records_json", |bytes| {
+        read_log(bytes, &[records::Format::Json]);
+    }),
+    ("records_xml", |bytes| {
+        read_log(bytes, &[records::Format::Xml]);
+    }),
+    ("records_audit", |bytes| {
+        read_log(bytes, &[records::Format::Audit]);
+    }),
+    ("records_journal", |bytes| {
+        read_log(bytes, &[records::Format::Journal]);
+    }),
+    ("records_lines", |bytes| {
+        read_log(
+            bytes,
+            &[
+                records::Format::Syslog,
+                records::Format::Cef,
+                records::Format::Leef,
+                records::Format::Web,
+                records::Format::Pairs,
+                records::Format::Text,
+            ],
+        );
+    }),
+    ("records_table", |bytes| {
+        read_log(
+            bytes,
+            &[
+                records::Format::W3c,
+                records::Format::Zeek,
+                records::Format::Csv,
+            ],
+        );
+    }),
     ("rpmdb_sqlite", |bytes| {
         let (database, wal) = bytes.split_at(bytes.len() / 2);
         drop(pkgdb::rpmdb_sqlite(bytes, pkgdb::Wal::Absent));
@@ -383,6 +421,20 @@ fn sigma_match(bytes: &[u8]) {
         }
     }
     correlator.advance(&mut windows, u64::MAX, &mut |_| {});
+}
+
+/// A log as each of these forms and as what it looks like: the account names as many events as came.
+fn read_log(bytes: &[u8], formats: &[records::Format]) {
+    for format in formats.iter().copied().map(Some).chain([None]) {
+        let options = records::Options {
+            around: Some(1_790_000_000_000),
+            format,
+            minutes_east: 60,
+        };
+        let mut events = 0;
+        let report = records::read("fuzz", bytes, &options, &mut |_| events += 1);
+        assert!(report.is_err() || report.is_ok_and(|report| report.events == events));
+    }
 }
 
 #[test]

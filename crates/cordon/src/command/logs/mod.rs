@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod cadence;
+mod scan;
 
 use std::io;
 
@@ -24,6 +25,16 @@ pub(crate) enum Command {
     ///
     /// Example: cordon logs cadence /var/log --by program --json
     Cadence(cadence::Args),
+    /// Look for what Sigma rules describe; exits 1 when something was found.
+    ///
+    /// Reads EVTX, JSON of any shipper, XML, auditd, journal export, syslog, CEF, LEEF, W3C, CSV and web servers' logs,
+    /// and folders of them. What could not be read, what was refused and what was lost is told, and the last line on
+    /// stderr says how much was looked at by how many rules.
+    ///
+    /// With --json one finding a line: {rule, title, level, at, host, file, record, fields}.
+    ///
+    /// Example: cordon logs scan --rules ./sigma/rules /mnt/evidence --json
+    Scan(Box<scan::Args>),
 }
 
 /// The sources of a recorded log, by program, and what judging each came to. Dates without a year are at
@@ -35,5 +46,6 @@ pub fn judge_log(bytes: &[u8], around: Time) -> io::Result<Vec<(String, ::cadenc
 pub(crate) fn run(command: &Command, out: &mut Out<'_>) -> Result<Exit, Stop> {
     match command {
         Command::Cadence(args) => cadence::run(args, out),
+        Command::Scan(args) => scan::run(args, out),
     }
 }

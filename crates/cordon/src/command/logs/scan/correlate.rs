@@ -38,7 +38,10 @@ impl Part {
         for name in rules.correlator.needs(rule) {
             let value = event.get(name).flatten().next().map(str::to_owned);
             // Rules group by the host; logs call it otherwise, or not at all.
-            let value = value.or_else(|| host.clone().filter(|_| name == "host" || name == "Computer"));
+            let value = value.or_else(|| {
+                host.clone()
+                    .filter(|_| name == "host" || name == "Computer")
+            });
             if let Some(value) = value {
                 fields.push((name.to_owned(), value));
             }
@@ -110,11 +113,15 @@ impl Parts {
             });
             let mut done = |correlated: Correlated| wholes.push(whole(&correlated, part));
             rules.correlator.advance(&mut self.windows, at, &mut done);
-            rules.correlator.feed(&mut self.windows, part.rule, &event, at, &mut done);
+            rules
+                .correlator
+                .feed(&mut self.windows, part.rule, &event, at, &mut done);
         }
         if let Some(last) = self.all.last() {
             let mut done = |correlated: Correlated| wholes.push(whole(&correlated, last));
-            rules.correlator.advance(&mut self.windows, u64::MAX, &mut done);
+            rules
+                .correlator
+                .advance(&mut self.windows, u64::MAX, &mut done);
         }
         wholes.retain(|whole| rules.told_correlations.get(whole.correlation) == Some(&true));
         wholes
@@ -124,8 +131,14 @@ impl Parts {
     pub(super) fn lost(&self) -> Option<String> {
         let lost = self.windows.lost();
         let counts = [
-            (u64::try_from(self.timeless).unwrap_or(u64::MAX), "matches without a time"),
-            (u64::try_from(self.beyond).unwrap_or(u64::MAX), "matches over the limit"),
+            (
+                u64::try_from(self.timeless).unwrap_or(u64::MAX),
+                "matches without a time",
+            ),
+            (
+                u64::try_from(self.beyond).unwrap_or(u64::MAX),
+                "matches over the limit",
+            ),
             (lost.groups, "groups over the limit"),
             (lost.events, "events of a group over the limit"),
             (lost.late, "events that came too late"),
@@ -133,7 +146,9 @@ impl Parts {
             (lost.valueless, "events without what is counted"),
         ];
         let told = counts.iter().filter(|(count, _)| *count > 0);
-        let told: Vec<String> = told.map(|(count, what)| format!("{count} {what}")).collect();
+        let told: Vec<String> = told
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
         (!told.is_empty()).then(|| format!("left out of correlations: {}", told.join(", ")))
     }
 }

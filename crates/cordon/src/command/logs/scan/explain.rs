@@ -47,23 +47,44 @@ pub(super) fn run(
         return Err(refuse("the rule cannot be explained".to_owned()).into());
     };
     if json {
-        serde_json::to_writer_pretty(&mut *out.data, &whole(&told)).map_err(std::io::Error::from)?;
+        serde_json::to_writer_pretty(&mut *out.data, &whole(&told))
+            .map_err(std::io::Error::from)?;
         writeln!(out.data)?;
     } else {
         tell(&told, out)?;
     }
-    Ok(if told.matches { Exit::Findings } else { Exit::Nothing })
+    Ok(if told.matches {
+        Exit::Findings
+    } else {
+        Exit::Nothing
+    })
 }
 
 fn tell(told: &Explanation, out: &mut Out<'_>) -> Result<(), Stop> {
-    let verdict = if told.matches { "fires" } else { "does not fire" };
+    let verdict = if told.matches {
+        "fires"
+    } else {
+        "does not fire"
+    };
     writeln!(out.data, "{}: {verdict}", inert(&told.title))?;
     let of: Vec<String> = told.event_sources.iter().map(ToString::to_string).collect();
-    let holds = if told.source_holds { "holds" } else { "does not hold" };
-    writeln!(out.data, "  source {} {holds}: the event is of {}", told.source, of.join(", "))?;
+    let holds = if told.source_holds {
+        "holds"
+    } else {
+        "does not hold"
+    };
+    writeln!(
+        out.data,
+        "  source {} {holds}: the event is of {}",
+        told.source,
+        of.join(", ")
+    )?;
     if !told.unfilled.is_empty() {
         let names = told.unfilled.join(", ");
-        writeln!(out.data, "  no value was given for {names}: it is never evaluated")?;
+        writeln!(
+            out.data,
+            "  no value was given for {names}: it is never evaluated"
+        )?;
     }
     part(&told.condition, 1, out)
 }
@@ -80,7 +101,13 @@ fn part(part: &Explained, depth: usize, out: &mut Out<'_>) -> Result<(), Stop> {
             format!("  = {}", inert(&values.join(" | ")))
         }
     };
-    writeln!(out.data, "{:indent$}{mark} {}{note}", "", inert(&part.what), indent = depth * 2)?;
+    writeln!(
+        out.data,
+        "{:indent$}{mark} {}{note}",
+        "",
+        inert(&part.what),
+        indent = depth * 2
+    )?;
     for one in &part.parts {
         self::part(one, depth + 1, out)?;
     }

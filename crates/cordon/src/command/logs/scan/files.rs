@@ -16,12 +16,7 @@ use std::{
 use records::{Options, Place, Record, Report, Sink, Source};
 use sigma::{Coverage, Event, Fields, LogSource, Scratch};
 
-use super::{
-    super::super::Stop,
-    correlate::Part,
-    hit::Hit,
-    rules::Rules,
-};
+use super::{super::super::Stop, correlate::Part, hit::Hit, rules::Rules};
 use crate::fault::{self, Fault};
 
 /// Most folders within folders.
@@ -44,9 +39,8 @@ pub(super) struct Found {
 pub(super) fn find(paths: &[PathBuf]) -> Result<Found, Fault> {
     let mut found = Found::default();
     for path in paths {
-        let about = fs::metadata(path).map_err(|error| {
-            Fault::new(&fault::LOG_UNREADABLE, error).at(path.display())
-        })?;
+        let about = fs::metadata(path)
+            .map_err(|error| Fault::new(&fault::LOG_UNREADABLE, error).at(path.display()))?;
         if about.is_dir() {
             below(path, 0, &mut found);
         } else {
@@ -59,7 +53,10 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found, Fault> {
 fn below(path: &Path, depth: usize, found: &mut Found) {
     let lost = |found: &mut Found, why: String| found.problems.push((path.to_owned(), why));
     if depth > MAX_DEPTH {
-        return lost(found, format!("more than {MAX_DEPTH} folders in each other"));
+        return lost(
+            found,
+            format!("more than {MAX_DEPTH} folders in each other"),
+        );
     }
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
@@ -220,12 +217,16 @@ impl<'r> Worker<'r> {
     ) -> Result<Report, String> {
         let file = File::open(path).map_err(|error| error.to_string())?;
         let written = file.metadata().and_then(|about| about.modified());
-        let written = written.ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()); // ok: because then dates without a year are not told
+        let written = written
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok()); // ok: because then dates without a year are not told
         let options = Options {
             around: written.and_then(|since| i64::try_from(since.as_millis()).ok()), // ok: likewise
             ..Options::default()
         };
-        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
+        let name = path
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into());
         records::read(&name, file, &options, &mut |record| each(self, record))
             .map_err(|error| error.to_string())
     }

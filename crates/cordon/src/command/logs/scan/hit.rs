@@ -101,7 +101,8 @@ enum OneOrMany<'h> {
 
 fn shown(fields: &BTreeMap<String, Vec<String>>) -> BTreeMap<&str, OneOrMany<'_>> {
     let all = fields.iter();
-    all.map(|(name, values)| (name.as_str(), one_or_many(values))).collect()
+    all.map(|(name, values)| (name.as_str(), one_or_many(values)))
+        .collect()
 }
 
 fn one_or_many(values: &[String]) -> OneOrMany<'_> {
@@ -113,7 +114,10 @@ fn one_or_many(values: &[String]) -> OneOrMany<'_> {
 
 /// How a rule is called: its id, else its name, else its file.
 pub(super) fn id_of(meta: &Meta) -> &str {
-    meta.id.as_deref().or(meta.name.as_deref()).unwrap_or(&meta.file) // or: because a file has a name
+    meta.id
+        .as_deref()
+        .or(meta.name.as_deref())
+        .unwrap_or(&meta.file) // or: because a file has a name
 }
 
 pub(super) const fn level_of(meta: &Meta) -> &'static str {
@@ -202,9 +206,10 @@ impl<'r> Writer<'r> {
 pub(super) fn number_of(place: Place) -> Option<String> {
     match place {
         Place::File => None,
-        Place::Line(number) | Place::Byte(number) | Place::Record(number) | Place::Chunk(number) => {
-            Some(number.to_string())
-        }
+        Place::Line(number)
+        | Place::Byte(number)
+        | Place::Record(number)
+        | Place::Chunk(number) => Some(number.to_string()),
     }
 }
 

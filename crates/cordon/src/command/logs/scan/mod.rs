@@ -52,7 +52,7 @@ pub(crate) struct Args {
     /// Values for a placeholder of `expand`: NAME=VALUE, as often as you like.
     #[arg(long, value_name = "NAME=VALUE", num_args = 1..)]
     expand: Vec<String>,
-    /// Why a rule fires on an event or does not: its id, name or file, and FILE or FILE:NUMBER of the event.
+    /// Why a rule fires on an event or does not: its id, name or file, and the file of the event, with `:NUMBER` if it is not the first.
     #[arg(long, num_args = 2, value_names = ["RULE", "EVENT"])]
     explain: Option<Vec<String>>,
     /// Which rules cannot fire on these logs, because a source or a field never came.
@@ -132,7 +132,11 @@ pub(crate) fn run(args: &Args, out: &mut Out<'_>) -> Result<Exit, Stop> {
     writer.correlated(&correlated, out.data)?;
     for (path, why) in &found.problems {
         tally.unread += 1;
-        writeln!(out.talk, "{}", Fault::new(&fault::LOG_UNREADABLE, why).at(path.display()))?;
+        writeln!(
+            out.talk,
+            "{}",
+            Fault::new(&fault::LOG_UNREADABLE, why).at(path.display())
+        )?;
     }
     if let Some(lost) = parts.lost() {
         writeln!(out.talk, "{lost}")?;
@@ -175,7 +179,11 @@ impl Tally {
             Ok(good) => good,
             Err(why) => {
                 self.unread += 1;
-                writeln!(out.talk, "{}", Fault::new(&fault::LOG_UNREADABLE, why).at(path))?;
+                writeln!(
+                    out.talk,
+                    "{}",
+                    Fault::new(&fault::LOG_UNREADABLE, why).at(path)
+                )?;
                 return Ok(files::Good::default());
             }
         };
@@ -187,7 +195,10 @@ impl Tally {
             for loss in &report.lost {
                 let count = count(loss.count);
                 let (kind, first, why) = (loss.kind, loss.first, inert(&loss.why));
-                writeln!(out.talk, "{path}: {count} {kind}, the first at {first}: {why}")?;
+                writeln!(
+                    out.talk,
+                    "{path}: {count} {kind}, the first at {first}: {why}"
+                )?;
             }
         }
         if let Some(coverage) = &good.coverage {
@@ -225,7 +236,9 @@ fn tell_refused(rules: &Rules, out: &mut Out<'_>) -> Result<(), Stop> {
 }
 
 fn tell_cannot(rules: &Rules, coverage: Option<&Coverage>, out: &mut Out<'_>) -> Result<(), Stop> {
-    let Some(coverage) = coverage else { return Ok(()) };
+    let Some(coverage) = coverage else {
+        return Ok(());
+    };
     for (index, rule) in rules.engine.rules().iter().enumerate() {
         let why = match rules.engine.can_fire(index, coverage) {
             None | Some(CanFire::Yes) => continue,
@@ -234,10 +247,17 @@ fn tell_cannot(rules: &Rules, coverage: Option<&Coverage>, out: &mut Out<'_>) ->
                 format!("no event of its source has {}", fields.join(", "))
             }
             Some(CanFire::Unfilled(names)) => {
-                format!("no value was given for {}: --expand NAME=VALUE", names.join(", "))
+                format!(
+                    "no value was given for {}: --expand NAME=VALUE",
+                    names.join(", ")
+                )
             }
         };
-        writeln!(out.talk, "cannot fire here: {}: {why}", inert(&rule.meta.title))?;
+        writeln!(
+            out.talk,
+            "cannot fire here: {}: {why}",
+            inert(&rule.meta.title)
+        )?;
     }
     Ok(())
 }
@@ -247,7 +267,10 @@ fn close(tally: &Tally, rules: &Rules, out: &mut Out<'_>) -> Result<(), Stop> {
     let cannot = tally.coverage.as_ref().map_or(0, |coverage| {
         let all = 0..rules.engine.rules().len();
         all.filter(|rule| {
-            !matches!(rules.engine.can_fire(*rule, coverage), None | Some(CanFire::Yes))
+            !matches!(
+                rules.engine.can_fire(*rule, coverage),
+                None | Some(CanFire::Yes)
+            )
         })
         .count()
     });

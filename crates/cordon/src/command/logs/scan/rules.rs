@@ -54,16 +54,23 @@ impl Rules {
         };
         let set = loaded.set;
         if set.rules.is_empty() {
-            let named: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+            let named: Vec<String> = paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
             let refused = loaded.refused.len();
             let what = format!("no rule could be loaded, {refused} were refused");
             return Err(Fault::new(&fault::RULES_UNREADABLE, what).at(named.join(", ")));
         }
         let wanted = |level: Option<Level>| least.is_none() || level >= least;
         let told = set.rules.iter();
-        let told = told.map(|rule| rule.alone && wanted(rule.meta.level)).collect();
+        let told = told
+            .map(|rule| rule.alone && wanted(rule.meta.level))
+            .collect();
         let told_correlations = set.correlations.iter();
-        let told_correlations = told_correlations.map(|one| wanted(one.meta.level)).collect();
+        let told_correlations = told_correlations
+            .map(|one| wanted(one.meta.level))
+            .collect();
         Ok(Self {
             engine: Engine::new(&set),
             correlator: Correlator::new(&set, Limits::default()),
@@ -84,7 +91,9 @@ impl Rules {
     pub(super) fn find(&self, text: &str) -> Option<usize> {
         let is = |rule: &Rule| {
             let meta = &rule.meta;
-            let file = Path::new(&meta.file).file_name().and_then(|name| name.to_str());
+            let file = Path::new(&meta.file)
+                .file_name()
+                .and_then(|name| name.to_str());
             meta.id.as_deref() == Some(text)
                 || meta.name.as_deref() == Some(text)
                 || meta.file == text
@@ -126,17 +135,20 @@ fn placeholders(expand: &[String]) -> Result<BTreeMap<String, Vec<String>>, Faul
 /// Every file of rules below `path`. A folder that cannot be read is an error: its rules would be missing without
 /// a word.
 fn read(path: &Path, depth: usize, texts: &mut Vec<(String, String)>) -> Result<(), Fault> {
-    let refuse = |why: &dyn std::fmt::Display| {
-        Fault::new(&fault::RULES_UNREADABLE, why).at(path.display())
-    };
+    let refuse =
+        |why: &dyn std::fmt::Display| Fault::new(&fault::RULES_UNREADABLE, why).at(path.display());
     let about = fs::metadata(path).map_err(|error| refuse(&error))?;
     if about.is_dir() {
         if depth > MAX_DEPTH {
-            return Err(refuse(&format!("more than {MAX_DEPTH} folders in each other")));
+            return Err(refuse(&format!(
+                "more than {MAX_DEPTH} folders in each other"
+            )));
         }
         let entries = fs::read_dir(path).map_err(|error| refuse(&error))?;
         let all = entries.map(|entry| entry.map(|entry| entry.path()));
-        let mut all: Vec<PathBuf> = all.collect::<Result<_, _>>().map_err(|error| refuse(&error))?;
+        let mut all: Vec<PathBuf> = all
+            .collect::<Result<_, _>>()
+            .map_err(|error| refuse(&error))?;
         all.sort();
         for one in all {
             let is_rule = one
