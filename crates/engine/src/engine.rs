@@ -401,7 +401,8 @@ impl Engine {
             | Fact::Passed { .. }
             | Fact::Vitals { .. }
             | Fact::Audited(_)
-            | Fact::Inventoried(_) => {}
+            | Fact::Inventoried(_)
+            | Fact::Parsed(_) => {}
         }
     }
 

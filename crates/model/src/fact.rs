@@ -147,6 +147,8 @@ pub enum Fact {
     Audited(Box<Audited>),
     /// Whether this host could be audited at all; closes what was audited of it.
     Inventoried(Box<Inventory>),
+    /// A line of a log, or lines that belong together, as named fields; beside the lines themselves.
+    Parsed(Box<Parsed>),
 }
 
 /// Which [`Fact`]; what a SPEC says that it consumes, and how the engine routes.
@@ -175,11 +177,12 @@ pub enum FactKind {
     Vitals,
     Audited,
     Inventoried,
+    Parsed,
 }
 
 impl FactKind {
     /// How many kinds there are.
-    pub const COUNT: usize = Self::Inventoried as usize + 1;
+    pub const COUNT: usize = Self::Parsed as usize + 1;
 }
 
 impl Fact {
@@ -208,6 +211,7 @@ impl Fact {
             Self::Vitals { .. } => FactKind::Vitals,
             Self::Audited(_) => FactKind::Audited,
             Self::Inventoried(_) => FactKind::Inventoried,
+            Self::Parsed(_) => FactKind::Parsed,
         }
     }
 
@@ -315,6 +319,25 @@ pub struct LogLine {
     pub text: Text,
     /// Whether it tells of an error.
     pub level: Level,
+}
+
+/// An event of a log as named fields.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parsed {
+    /// Which source of the event's host.
+    pub source: SourceName,
+    /// What wrote it, in the words of Sigma: `linux`; empty where that is not told.
+    #[serde(default)]
+    pub product: Text,
+    /// `webserver`, `firewall`.
+    #[serde(default)]
+    pub category: Text,
+    /// `auditd`, `sshd`.
+    #[serde(default)]
+    pub service: Text,
+    /// Its fields, a JSON object: a name with several values has a list.
+    pub fields: Text,
 }
 
 /// How bad a log line says things are.

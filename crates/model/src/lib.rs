@@ -26,7 +26,7 @@ pub use control::{
 pub use edge::{Act, Cursor, End, Prove, Sense, Sensed, Withdrawn};
 pub use fact::{
     Blindness, Decision, Event, Fact, FactKind, Level, LogLine, Package, PackageKind,
-    PackageStatus, Planting, Receipt, Triage, Version,
+    PackageStatus, Parsed, Planting, Receipt, Triage, Version,
 };
 pub use finding::{
     Action, Approval, Evidence, Fields, Finding, Key, MAX_LISTED, Order, Severity, Value, Verdict,

@@ -7,18 +7,73 @@
 mod intake;
 mod line;
 mod policy;
+mod shipped;
+mod sigma_rules;
 
 pub use intake::{
     Journal, Listen, MAX_LISTEN_NAME_BYTES, MAX_SENDERS, MIN_SPOOL_BYTES, SPOOL_BYTES,
 };
 pub use line::{level, stamp};
 pub use policy::{Logs, MAX_PHRASE_BYTES, Source};
+pub use shipped::RULES;
+pub use sigma_rules::{LevelName, Rules, RulesSection, SIGMA_RULES};
+
+use std::collections::BTreeMap;
 
 use cordon_model::{
-    Control, Event, Fact, FactKind, Finding, Key, Memory, Policy, PolicyError, Probe, Rule, Scope,
-    Severity, Shard, Span, Spec, Subject, Time, Verdict, Watched,
+    Amnesia, Control, Event, Fact, FactKind, Finding, Key, Memory, Policy, PolicyError, Probe,
+    Rule, Scope, Severity, Shard, ShardKey, Span, Spec, Subject, Text, Time, Verdict, Watched,
 };
 use serde::{Deserialize, Serialize};
+use sigma::Windows;
+
+/// A rule that has not fired for this long is over.
+const OVER_AFTER: Span = Span::days(1);
+
+const fn rule(id: &'static str) -> Rule {
+    Rule {
+        id,
+        title: "",
+        advice: "",
+        command: None,
+        severity: Severity::Medium,
+        scope: Scope::Local,
+        ocsf: 2004,
+        attack: &[],
+        explained_by: &[],
+        settle: Span::secs(0),
+    }
+}
+
+const SIGMA: Rule = Rule {
+    title: "{title} ({source})",
+    advice: "{means} Read the event, then the ones around it. It is over when the rule has not fired for a day; a rule \
+             that you do not want is switched off by its id in [logs.rules] off.",
+    ..rule("logs.sigma")
+};
+
+const CORRELATED: Rule = Rule {
+    title: "{title} ({group})",
+    advice: "{means} So it was from {from} to {to}. It is over when it has not come again for a day.",
+    scope: Scope::Fleet,
+    ..rule("logs.correlation")
+};
+
+/// A match that only correlations use: nobody is told of it by itself.
+const PART: Rule = Rule {
+    title: "a part of a correlation",
+    advice: "Nobody is told of it by itself.",
+    severity: Severity::Info,
+    ..rule("logs.part")
+};
+
+const LOST: Rule = Rule {
+    title: "correlations could not take everything into account",
+    advice: "Left out so far: {told}. Events that come late, or more groups than are remembered, may hide what a \
+             correlation looks for. Look at the clocks of the senders first.",
+    severity: Severity::Low,
+    ..rule("logs.correlation-lost")
+};
 
 const PHRASE: Rule = Rule {
     id: "logs.phrase",
@@ -44,8 +99,13 @@ pub const SPEC: Spec = Spec {
     name: "logs",
     prevents: "Monitor your logs.",
     does: "reads the log files and journals that policy names, and listens where it says",
-    consumes: &[FactKind::Log],
-    rules: &[PHRASE],
+    consumes: &[
+        FactKind::Log,
+        FactKind::Parsed,
+        FactKind::Found,
+        FactKind::Tick,
+    ],
+    rules: &[SIGMA, CORRELATED, PHRASE, LOST],
     probes: &[Probe {
         id: NONCE_LINE,
         plants: "a line with a number used once, in a file of its own beside the real ones",
@@ -65,6 +125,22 @@ pub struct Reading {
     pub first: Option<Time>,
     /// Time of the last line that bears one.
     pub last: Option<Time>,
+    /// Rules that fired, and when they last did: what a finding needs to end.
+    fired: BTreeMap<Text, Time>,
+    /// The memory of correlations, and of which rules it is: of one memory alone.
+    windows: Windows,
+    mark: u64,
+    /// What correlations left out, as it was last told.
+    lost: u64,
+}
+
+/// As version 1 wrote it.
+#[derive(Deserialize)]
+struct First {
+    lines: u64,
+    errors: u64,
+    first: Option<Time>,
+    last: Option<Time>,
 }
 
 impl Reading {
@@ -79,8 +155,26 @@ impl Reading {
 
 impl Control for Logs {
     const SPEC: &'static Spec = &SPEC;
-    const STATE: u32 = 1;
+    const STATE: u32 = 2;
     type State = Reading;
+
+    fn migrate(from: u32, bytes: &[u8]) -> Result<Reading, Amnesia> {
+        let forgotten = |reason: String| Amnesia { reason };
+        if from != 1 {
+            return Err(forgotten(format!(
+                "expected version 1 or 2 of its memory, got {from}"
+            )));
+        }
+        let first: First = postcard::from_bytes(bytes)
+            .map_err(|error| forgotten(format!("version 1: {error}")))?;
+        Ok(Reading {
+            lines: first.lines,
+            errors: first.errors,
+            first: first.first,
+            last: first.last,
+            ..Reading::default()
+        })
+    }
 
     fn new(policy: &Policy) -> Result<Self, PolicyError> {
         Self::read(policy)
@@ -89,12 +183,55 @@ impl Control for Logs {
     fn shard(&self, event: &Event) -> Shard {
         match &event.fact {
             Fact::Log(line) => Shard::Source(line.source.clone()),
+            Fact::Parsed(parsed) => Shard::Source(parsed.source.clone()),
+            Fact::Tick => Shard::All,
             _ => Shard::Fleet,
         }
     }
 
     fn judge(&self, memory: &mut Memory<Reading>, event: &Event, say: &mut dyn FnMut(Verdict)) {
-        let Fact::Log(line) = &event.fact else { return };
+        match &event.fact {
+            Fact::Log(line) => self.line(memory, event, line, say),
+            Fact::Parsed(parsed) => {
+                let at = event.at;
+                let mut fired = Vec::new();
+                self.rules
+                    .judge(event, parsed, &mut |id| fired.push(id), say);
+                for id in fired {
+                    memory.fired.insert(id, at);
+                }
+            }
+            Fact::Found(part) if part.key.rule.as_str() == PART.id => {
+                self.fresh(memory);
+                let mut windows = std::mem::take(&mut memory.windows);
+                let mut heard = Vec::new();
+                self.rules
+                    .correlate(&mut windows, event, part, &mut |verdict| {
+                        heard.push(verdict)
+                    });
+                memory.windows = windows;
+                for verdict in heard {
+                    if let Verdict::Find(finding) = &verdict {
+                        remember(memory, &finding.key, event.at);
+                    }
+                    say(verdict);
+                }
+                self.left_out(memory, event, say);
+            }
+            Fact::Tick => self.tick(memory, event, say),
+            _ => {}
+        }
+    }
+}
+
+impl Logs {
+    fn line(
+        &self,
+        memory: &mut Memory<Reading>,
+        event: &Event,
+        line: &cordon_model::LogLine,
+        say: &mut dyn FnMut(Verdict),
+    ) {
         let text = line.text.as_str();
         let subject = match (&event.probe, planted(text)) {
             (Some(_), Some(nonce)) => Subject::Nonce(nonce),
@@ -125,6 +262,85 @@ impl Control for Logs {
             say(found(phrase));
         }
     }
+
+    /// Memory of other rules says nothing of these.
+    fn fresh(&self, memory: &mut Memory<Reading>) {
+        if memory.mark != self.rules.mark() {
+            memory.windows = Windows::default();
+            memory.mark = self.rules.mark();
+        }
+    }
+
+    fn left_out(&self, memory: &mut Memory<Reading>, event: &Event, say: &mut dyn FnMut(Verdict)) {
+        let lost = memory.windows.lost();
+        let sum = lost.groups + lost.events + lost.late;
+        if sum == memory.lost {
+            return;
+        }
+        memory.lost = sum;
+        let told = format!(
+            "{} groups and {} events over the limits, {} events that came late",
+            lost.groups, lost.events, lost.late
+        );
+        let key = Key::new(&LOST, &event.host, Subject::Host);
+        say(Verdict::Find(Finding::new(&LOST, key).with("told", told)));
+    }
+
+    fn tick(&self, memory: &mut Memory<Reading>, event: &Event, say: &mut dyn FnMut(Verdict)) {
+        let is_fleet = matches!(memory.key(), ShardKey::Fleet);
+        if is_fleet && memory.windows.groups() > 0 {
+            self.fresh(memory);
+            let mut windows = std::mem::take(&mut memory.windows);
+            let mut heard = Vec::new();
+            let host = &event.host;
+            self.rules
+                .advance(&mut windows, host, event.at, &mut |verdict| {
+                    heard.push(verdict)
+                });
+            memory.windows = windows;
+            for verdict in heard {
+                if let Verdict::Find(finding) = &verdict {
+                    remember(memory, &finding.key, event.at);
+                }
+                say(verdict);
+            }
+        }
+        if memory.fired.is_empty() {
+            return;
+        }
+        let over = |last: &Time| event.at.since(*last) >= OVER_AFTER;
+        if !memory.fired.values().any(over) {
+            return;
+        }
+        let ended: Vec<Text> = memory
+            .fired
+            .iter()
+            .filter(|(_, last)| over(last))
+            .map(|(id, _)| id.clone())
+            .collect();
+        let key = memory.key().clone();
+        for id in ended {
+            memory.fired.remove(&id);
+            say(Verdict::Clear(match &key {
+                ShardKey::Source(host, source) => {
+                    let subject = Subject::Watched(Watched::Source(source.clone()));
+                    Key::new(&SIGMA, host, subject).detailed(id)
+                }
+                _ => {
+                    let (host, detail) = id.as_str().split_once('\u{1f}').unwrap_or(("", "")); // or: because `remember` wrote it
+                    let Ok(host) = host.parse() else { continue };
+                    Key::new(&CORRELATED, &host, Subject::Host).detailed(detail)
+                }
+            }));
+        }
+    }
+}
+
+/// A correlation's finding, by host and detail.
+fn remember(memory: &mut Memory<Reading>, key: &Key, at: Time) {
+    let detail = key.detail.as_ref().map_or("", Text::as_str);
+    let id = Text::new(&format!("{}\u{1f}{detail}", key.host));
+    memory.fired.insert(id, at);
 }
 
 /// The nonce of a planted line.

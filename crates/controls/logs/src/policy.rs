@@ -5,18 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use cordon_model::{Policy, PolicyError, SourceName};
 use serde::Deserialize;
 
-use crate::intake::{Journal, Listen, MIN_SPOOL_BYTES, spool_bytes};
+use crate::{
+    intake::{Journal, Listen, MIN_SPOOL_BYTES, spool_bytes},
+    sigma_rules::{Rules, RulesSection},
+};
 
 /// Longest phrase, in bytes.
 pub const MAX_PHRASE_BYTES: usize = 256;
 
 /// The compiled policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Logs {
     sources: BTreeMap<SourceName, Source>,
     listens: Vec<Listen>,
     journals: Vec<Journal>,
     spool_bytes: u64,
+    rule_paths: Vec<String>,
+    pub(crate) rules: Rules,
 }
 
 /// A file that is read: `[[logs.source]]`.
@@ -43,6 +48,7 @@ struct Section {
     listen: Vec<Listen>,
     journal: Vec<Journal>,
     spool_bytes: u64,
+    rules: RulesSection,
 }
 
 impl Default for Section {
@@ -53,6 +59,7 @@ impl Default for Section {
             listen,
             journal,
             spool_bytes: spool_bytes(),
+            rules: RulesSection::default(),
         }
     }
 }
@@ -93,6 +100,8 @@ impl Logs {
             listens: section.listen,
             journals: section.journal,
             spool_bytes: section.spool_bytes,
+            rules: Rules::read(&section.rules, policy)?,
+            rule_paths: section.rules.paths,
         })
     }
 
@@ -114,6 +123,16 @@ impl Logs {
     /// What the spool of the listeners may hold, in bytes.
     pub const fn spool_bytes(&self) -> u64 {
         self.spool_bytes
+    }
+
+    /// The rules in force.
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Files and folders of rules that policy names.
+    pub fn rule_paths(&self) -> &[String] {
+        &self.rule_paths
     }
 
     /// Whether nothing is read at all.

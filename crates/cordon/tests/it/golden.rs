@@ -86,7 +86,8 @@ fn facts() -> Vec<Fact> {
         "seen":{"ladder":{"deployer":{"yes":"deployed"},"listed":null,"file":{"no":"older"},"running":{"unknown":"?"}}},
         "installed":"1","fixed":"2","severity":"high","owner":"ute","due":"2004-04-30T23:59:59Z","exploited":true,
         "needs":"running","unasked":true}},
-      {"inventoried":{"from":"the share","dated":"2004-05-03T06:00:00Z","things":41,"rows":9,"whole":true,"trouble":"old","release":null}}
+      {"inventoried":{"from":"the share","dated":"2004-05-03T06:00:00Z","things":41,"rows":9,"whole":true,"trouble":"old","release":null}},
+      {"parsed":{"source":"audit.log","product":"linux","category":"","service":"auditd","fields":"{\"type\":\"SYSCALL\"}"}}
     ]"#;
     serde_json::from_str(text).unwrap()
 }

@@ -96,9 +96,31 @@ impl Windows {
 /// The memory of one correlation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Memory {
+    #[serde(with = "pairs")]
     groups: BTreeMap<Vec<String>, Group>,
     /// When each group ends or is stale, the first first.
     deadlines: BTreeSet<(u64, Vec<String>)>,
+}
+
+/// A map whose keys are lists is a list of pairs: in JSON keys are texts.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Group;
+
+    type Groups = BTreeMap<Vec<String>, Group>;
+
+    pub(super) fn serialize<S: Serializer>(groups: &Groups, to: S) -> Result<S::Ok, S::Error> {
+        let pairs: Vec<(&Vec<String>, &Group)> = groups.iter().collect();
+        pairs.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Groups, D::Error> {
+        let pairs: Vec<(Vec<String>, Group)> = Vec::deserialize(from)?;
+        Ok(pairs.into_iter().collect())
+    }
 }
 
 /// The correlations of a set, compiled. It has no memory of its own: that is [`Windows`].
