@@ -50,7 +50,7 @@ const HOSTS: [&str; 14] = [
 ];
 
 /// Fields that only one thing writes, and what that is: `.2` is at the front of the value.
-const MARKS: [(&str, &str, Source); 13] = [
+const MARKS: [(&str, &str, Source); 12] = [
     ("eventVersion", "", Source::new("aws", "", "cloudtrail")),
     (
         "protoPayload.@type",
@@ -71,7 +71,6 @@ const MARKS: [(&str, &str, Source); 13] = [
     ("__REALTIME_TIMESTAMP", "", Source::new("linux", "", "")),
     ("auditd.summary", "", Source::new("linux", "", "auditd")),
     ("logtype", "", Source::new("opencanary", "application", "")),
-    ("event_type", "", Source::new("", "", "")),
 ];
 
 /// Names of Winlogbeat, `NXLog` and Defender's exports for what Windows calls otherwise.

@@ -114,18 +114,29 @@ fn object(input: &mut Input<'_>, out: &mut Out<'_>, place: Place, by_line: &mut 
             consume(input, length);
             *by_line = matches!(input.window().first(), Some(b'\n' | b'\r') | None);
         }
+        Extent::Deep => {
+            let why = format!("nested deeper than {MAX_NESTING}, or its braces are not closed");
+            broken(input, out, place, &why);
+        }
         Extent::Long if limit < MAX_LINE_BYTES => {
             broken(input, out, place, "its braces are not closed on its line");
         }
-        Extent::Long => {
-            out.lose(LossKind::Long, place, "an event over the limit");
-            pass_line(input);
-        }
-        Extent::Open => {
-            out.lose(LossKind::Cut, place, "the file ends in it");
-            let all = input.window().len();
-            consume(input, all);
-        }
+        Extent::Long => rest(input, out, place, LossKind::Long, "an event over the limit"),
+        Extent::Open => rest(input, out, place, LossKind::Cut, "the file ends in it"),
+    }
+}
+
+/// An event is lost with all that was looked at for its end, which may be of others: looking again from
+/// each line of it would take for ever on a file that was made for that.
+fn rest(input: &mut Input<'_>, out: &mut Out<'_>, place: Place, kind: LossKind, why: &str) {
+    let all = input.window().len();
+    out.lose(kind, place, why);
+    if memchr::memchr(b'\n', input.window().trim_ascii_end()).is_some() {
+        out.report.lose(LossKind::Bytes, all as u64, place, why);
+    }
+    consume(input, all);
+    if kind == LossKind::Long {
+        pass_line(input);
     }
 }
 
@@ -157,6 +168,8 @@ fn pass_line(input: &mut Input<'_>) {
 
 enum Extent {
     Whole(usize),
+    /// More braces are open than [`MAX_NESTING`].
+    Deep,
     Long,
     /// The file ends before it is closed.
     Open,
@@ -182,6 +195,7 @@ fn extent(input: &mut Input<'_>, limit: usize) -> Extent {
             }
             match byte {
                 b'"' => quoted = true,
+                b'{' | b'[' if depth > MAX_NESTING => return Extent::Deep,
                 b'{' | b'[' => depth += 1,
                 b'}' | b']' => {
                     depth = depth.saturating_sub(1);

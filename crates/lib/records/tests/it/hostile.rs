@@ -130,3 +130,31 @@ fn no_bytes_make_a_reader_panic() {
         }
     }
 }
+
+/// Files that make a careless reader look at everything again for each line.
+#[test]
+fn what_is_made_to_take_for_ever_does_not() {
+    let many = |line: &str| line.repeat((256 << 10) / line.len());
+    for line in [
+        " {\n",
+        " {\"a\n",
+        "{\"a\":\n",
+        "<Event>\n",
+        "a=\"b\n",
+        "CEF:0|a|b|c|d|e|f|a=b \n",
+        "\"a,\n",
+    ] {
+        let text = many(line);
+        for format in [
+            Format::Json,
+            Format::Xml,
+            Format::Syslog,
+            Format::Pairs,
+            Format::Cef,
+            Format::Csv,
+            Format::Audit,
+        ] {
+            read(Some(format), text.as_bytes());
+        }
+    }
+}
