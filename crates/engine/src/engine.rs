@@ -402,7 +402,8 @@ impl Engine {
             | Fact::Vitals { .. }
             | Fact::Audited(_)
             | Fact::Inventoried(_)
-            | Fact::Parsed(_) => {}
+            | Fact::Parsed(_)
+            | Fact::Part(_) => {}
         }
     }
 
@@ -440,11 +441,11 @@ impl Engine {
                     by: by.clone(),
                     seq: event.seq,
                 });
-                if self.heard(FactKind::Found) {
+                if self.heard(FactKind::Part) {
                     self.push_at(
                         finding.key.host.clone(),
                         event.said,
-                        Fact::Found(Box::new(finding)),
+                        Fact::Part(Box::new(finding)),
                     );
                 }
             }

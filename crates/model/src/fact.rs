@@ -149,6 +149,8 @@ pub enum Fact {
     Inventoried(Box<Inventory>),
     /// A line of a log, or lines that belong together, as named fields; beside the lines themselves.
     Parsed(Box<Parsed>),
+    /// A part of something larger, which one memory judges over all hosts. Nobody is told of it by itself.
+    Part(Box<Finding>),
 }
 
 /// Which [`Fact`]; what a SPEC says that it consumes, and how the engine routes.
@@ -178,11 +180,12 @@ pub enum FactKind {
     Audited,
     Inventoried,
     Parsed,
+    Part,
 }
 
 impl FactKind {
     /// How many kinds there are.
-    pub const COUNT: usize = Self::Parsed as usize + 1;
+    pub const COUNT: usize = Self::Part as usize + 1;
 }
 
 impl Fact {
@@ -212,6 +215,7 @@ impl Fact {
             Self::Audited(_) => FactKind::Audited,
             Self::Inventoried(_) => FactKind::Inventoried,
             Self::Parsed(_) => FactKind::Parsed,
+            Self::Part(_) => FactKind::Part,
         }
     }
 

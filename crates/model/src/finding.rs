@@ -275,7 +275,7 @@ pub enum Verdict {
     Clear(Key),
     /// Do this.
     Do(Order),
-    /// This is a part of something that another memory judges: it travels as [`crate::Fact::Found`], and people hear
+    /// This is a part of something that another memory judges: it travels as [`crate::Fact::Part`], and people hear
     /// of the whole.
     Part(Finding),
 }

@@ -102,7 +102,7 @@ pub const SPEC: Spec = Spec {
     consumes: &[
         FactKind::Log,
         FactKind::Parsed,
-        FactKind::Found,
+        FactKind::Part,
         FactKind::Tick,
     ],
     rules: &[SIGMA, CORRELATED, PHRASE, LOST],
@@ -201,7 +201,7 @@ impl Control for Logs {
                     memory.fired.insert(id, at);
                 }
             }
-            Fact::Found(part) if part.key.rule.as_str() == PART.id => {
+            Fact::Part(part) if part.key.rule.as_str() == PART.id => {
                 self.fresh(memory);
                 let mut windows = std::mem::take(&mut memory.windows);
                 let mut heard = Vec::new();

@@ -1,6 +1,6 @@
 //! Sigma rules over what was parsed. In 2004 the scanner's log said for days what was wrong, and no rule read it.
 //!
-//! A match of a rule that only correlations use is a part: it travels as `Found`, with the fields that they need,
+//! A match of a rule that only correlations use is a part: it travels as `Part`, with the fields that they need,
 //! to the one memory that counts over all hosts.
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -17,6 +17,7 @@ use clap::{Parser, Subcommand};
 
 use crate::fault::{Exit, Fault, OUTPUT};
 pub use logs::judge_log;
+pub(crate) use logs::rule_texts;
 
 /// Outbreak defence that proves itself.
 ///

@@ -4,7 +4,8 @@
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-use cordon_model::{Cursor, Fact, Sensed};
+use cordon_logs_edge::Parser;
+use cordon_model::{Cursor, Fact, Host, Sensed, SourceName};
 
 use super::frames::{Send, Word};
 
@@ -12,7 +13,9 @@ use super::frames::{Send, Word};
 const MAX_BATCH: usize = 1024;
 
 /// What one sensor saw since it last spoke.
-pub(super) struct Gather {
+pub(super) struct Gather<'p> {
+    /// Makes named fields of its lines, where rules look at them: they are durable with the lines.
+    parser: Option<(&'p mut Parser, Host, SourceName)>,
     /// The sensor's name among the cursors.
     name: String,
     sensed: Vec<Sensed>,
@@ -23,14 +26,21 @@ pub(super) struct Gather {
 /// About how many bytes of text one batch has; far below the largest frame.
 const MAX_BATCH_BYTES: usize = 1 << 20;
 
-impl Gather {
+impl<'p> Gather<'p> {
     pub(super) const fn of(name: String) -> Self {
         Self {
+            parser: None,
             name,
             sensed: Vec::new(),
             cursor: None,
             bytes: 0,
         }
+    }
+
+    /// With named fields beside the lines.
+    pub(super) fn parsed(mut self, parser: &'p mut Parser, host: Host, source: SourceName) -> Self {
+        self.parser = Some((parser, host, source));
+        self
     }
 
     /// Takes one fact in; what ends a batch sends it.
@@ -47,6 +57,12 @@ impl Gather {
             }
             _ => false,
         };
+        if let (Fact::Log(line), Some((parser, ..))) = (&sensed.fact, &mut self.parser) {
+            parser.push(line.text.as_str(), sensed.said);
+        }
+        if !more {
+            self.parse();
+        }
         self.sensed.push(sensed);
         self.cursor = cursor.or(self.cursor.take());
         if more {
@@ -56,8 +72,15 @@ impl Gather {
         }
     }
 
+    fn parse(&mut self) {
+        if let Some((parser, host, source)) = &mut self.parser {
+            self.sensed.extend(parser.drain(host, source));
+        }
+    }
+
     /// Sends what is left.
     pub(super) fn flush(&mut self, send: Send<'_>) -> ControlFlow<()> {
+        self.parse();
         if self.sensed.is_empty() {
             return ControlFlow::Continue(());
         }

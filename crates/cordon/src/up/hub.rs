@@ -17,8 +17,8 @@ use arc_swap::ArcSwap;
 use cordon_console::Board;
 use cordon_engine::{Engine, Outcome, Said};
 use cordon_model::{
-    Blindness, ControlName, Cursor, Epoch, Fact, Host, Key, Policy, Sensed, SetName, Severity,
-    Span, Spec, Text, Time, Watched,
+    Blindness, ControlName, Cursor, Epoch, Fact, Host, Key, Policy, Sensed, Severity, Span, Spec,
+    Text, Time, Watched,
 };
 use cordon_patch::Feed;
 use cordon_patch_edge::{LISTS, security_indexes};
@@ -27,6 +27,7 @@ use cordon_tell::Alerts;
 
 use super::{
     audit::Auditing,
+    content::RuleFiles,
     frames::Word,
     held::Held,
     hours::{Hours, hour_of},
@@ -37,7 +38,7 @@ use super::{
 };
 use crate::{
     CONTROLS,
-    check::{below, blind, feed_of, feed_pulse, read_policy},
+    check::{below, read_policy},
     clock,
     fault::{self, Exit, Fault},
 };
@@ -97,32 +98,33 @@ pub struct Places {
 
 /// The hub of this host.
 pub struct Hub {
-    places: Places,
-    engine: Engine,
-    policy: Policy,
-    policy_text: Result<String, String>,
+    pub(super) places: Places,
+    pub(super) engine: Engine,
+    pub(super) policy: Policy,
+    pub(super) policy_text: Result<String, String>,
     /// The version of the policy that was last offered, whether it was taken or refused.
-    offered: Epoch,
-    feeds_written: Option<SystemTime>,
-    store: Arc<dyn StateStore>,
-    alerts: Arc<ArcSwap<Alerts>>,
+    pub(super) offered: Epoch,
+    pub(super) feeds_written: Option<SystemTime>,
+    pub(super) rule_files: RuleFiles,
+    pub(super) store: Arc<dyn StateStore>,
+    pub(super) alerts: Arc<ArcSwap<Alerts>>,
     /// How bad people last heard each finding to be.
-    told: BTreeMap<Key, Severity>,
-    beat: Arc<Beat>,
-    hours: Hours,
-    board: Board,
+    pub(super) told: BTreeMap<Key, Severity>,
+    pub(super) beat: Arc<Beat>,
+    pub(super) hours: Hours,
+    pub(super) board: Board,
     /// The last durable commit.
-    durable: u64,
-    durable_at: Option<Time>,
+    pub(super) durable: u64,
+    pub(super) durable_at: Option<Time>,
     /// What is not durable yet.
-    held: Held,
+    pub(super) held: Held,
     pub(super) trouble: Option<String>,
-    started: Time,
+    pub(super) started: Time,
     /// When watch's own probe last came back.
-    watched: Option<Time>,
-    specs: Vec<&'static Spec>,
+    pub(super) watched: Option<Time>,
+    pub(super) specs: Vec<&'static Spec>,
     /// Both clocks at the last tick.
-    clocks: (Instant, Time),
+    pub(super) clocks: (Instant, Time),
 }
 
 /// Who is told which places are durable.
@@ -177,6 +179,7 @@ impl Hub {
             policy_text: Ok(text),
             offered: epoch,
             feeds_written: None,
+            rule_files: RuleFiles::default(),
             store,
             board,
             held: Held::default(),
@@ -338,7 +341,7 @@ impl Hub {
         facts
     }
 
-    fn step(&mut self, fact: Fact) {
+    pub(super) fn step(&mut self, fact: Fact) {
         let host = self.places.me.clone();
         self.sense(Sensed {
             host,
@@ -347,7 +350,7 @@ impl Hub {
         });
     }
 
-    fn sense(&mut self, sensed: Sensed) {
+    pub(super) fn sense(&mut self, sensed: Sensed) {
         self.hours.hear(&sensed, clock::now());
         let (held, told) = (&mut self.held, &mut self.told);
         let (watched, specs) = (&mut self.watched, &self.specs);
@@ -363,104 +366,6 @@ impl Hub {
             }
             held.say(rows::history(&said, specs));
         });
-    }
-
-    /// Policy and feeds, where they changed. A bad one is refused, and what was in force stays.
-    fn content(&mut self) {
-        let Places {
-            me, root, policy, ..
-        } = self.places.clone();
-        let text = read_policy(policy.as_deref(), &root).map(|(text, _)| text);
-        let text = text.map_err(|fault| fault.what);
-        if text != self.policy_text {
-            self.offered += 1;
-            let (set, epoch) = (SetName::from("policy"), self.offered);
-            match &text {
-                Ok(text) => self.reword(&set, epoch, text),
-                Err(why) => self.step(Fact::Refused {
-                    set,
-                    epoch,
-                    why: Text::new(why),
-                }),
-            }
-            self.policy_text = text;
-        }
-        let lists = below(&root, LISTS);
-        // ok: because a folder without a time is read again each time
-        let written = std::fs::metadata(&lists)
-            .and_then(|about| about.modified())
-            .ok();
-        if written.is_some() && written == self.feeds_written {
-            return;
-        }
-        self.feeds_written = written;
-        let indexes = match security_indexes(&lists) {
-            Ok(indexes) => indexes,
-            Err(why) => {
-                let of = Watched::Control(ControlName::from(cordon_patch::SPEC.name));
-                self.step(Fact::Blind { of, why });
-                return;
-            }
-        };
-        for index in indexes {
-            let usable = index
-                .load()
-                .map_err(|error| error.to_string())
-                .and_then(|set| {
-                    let feed = Feed::new(index.name.clone(), &set).map_err(|e| e.to_string())?;
-                    Ok((feed, set))
-                });
-            match usable {
-                Ok((feed, set)) => {
-                    let epoch = self.engine.epoch(&index.name) + 1;
-                    let next = self.policy.clone().with(index.name.clone(), set);
-                    self.swap(&index.name, epoch, next);
-                    self.sense(feed_pulse(&me, &feed));
-                }
-                Err(why) => {
-                    self.sense(blind(&me, feed_of(&index.name), &why, "apt-get update"));
-                }
-            }
-        }
-    }
-
-    /// Another text: who is told is part of it, and a text that tells nobody by mistake is refused.
-    fn reword(&mut self, set: &SetName, epoch: Epoch, text: &str) {
-        let next = self.policy.reworded(text, epoch);
-        match Alerts::read(&next) {
-            Ok(alerts) => {
-                self.swap(set, epoch, next);
-                if self.policy.epoch == epoch {
-                    self.alerts.store(Arc::new(alerts));
-                }
-            }
-            Err(error) => self.step(Fact::Refused {
-                set: set.clone(),
-                epoch,
-                why: Text::new(&error.to_string()),
-            }),
-        }
-    }
-
-    fn swap(&mut self, set: &SetName, epoch: u64, next: Policy) {
-        let held = &mut self.held;
-        let specs = &self.specs;
-        let (told, tells) = (&mut self.told, self.alerts.load().tells_somebody());
-        let mut say = |said: Said| {
-            if let Some(letter) = rows::letter(&said, specs, told).filter(|_| tells) {
-                held.tell(&letter);
-            }
-            held.say(rows::history(&said, specs));
-        };
-        // A refusal is an event like any other: watch has told it.
-        if self
-            .engine
-            .swap(clock::now(), set, epoch, &next, &mut say)
-            .is_ok()
-        {
-            self.policy = next;
-        }
-        self.held.news = true;
     }
 
     fn pulse(&mut self) {

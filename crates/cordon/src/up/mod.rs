@@ -4,6 +4,7 @@
 //! only looks; the hub (judging, store, console) runs as an unprivileged user and hears it over a pipe.
 
 mod audit;
+mod content;
 mod fetch;
 pub mod frames;
 mod gather;

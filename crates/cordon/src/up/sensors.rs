@@ -12,7 +12,7 @@ use std::{
 };
 
 use cordon_logs::Logs;
-use cordon_logs_edge::{Batch, Collector, Journal, SPOOL, Tail, syslog::Zone};
+use cordon_logs_edge::{Batch, Collector, Journal, Parser, SPOOL, Tail, syslog::Zone};
 use cordon_model::{
     Blindness, Control, ControlName, Cursor, End, Fact, Host, Policy, Prove, Sense, Sensed,
     SourceName, Text, Watched, Withdrawn,
@@ -97,6 +97,8 @@ struct Running<'s> {
     logs: Option<Logs>,
     /// What listens; none while policy names nothing that does.
     collector: Option<Collector>,
+    /// What makes named fields of lines, by source.
+    parsers: BTreeMap<SourceName, Parser>,
 }
 
 impl Sensors {
@@ -115,6 +117,7 @@ impl Sensors {
             sent: None,
             logs: None,
             collector: None,
+            parsers: BTreeMap::new(),
         };
         for poll in 0.. {
             if running.look(poll, send).is_break() || running.rest(notes, send).is_break() {
@@ -257,7 +260,10 @@ impl Running<'_> {
         let mut journals = std::mem::take(&mut self.journals);
         for (name, journal) in &mut journals {
             let mut flow = ControlFlow::Continue(());
-            let mut gather = Gather::of(format!("journal:{name}"));
+            let parser = self.parsers.entry(name.clone()).or_default();
+            let me = self.sensors.me.clone();
+            let gather = Gather::of(format!("journal:{name}"));
+            let mut gather = gather.parsed(parser, me, name.clone());
             let end = journal.sense(None, &mut |sensed, cursor| {
                 let quiet = matches!(sensed.fact, Fact::Pulse { seen: 0, .. });
                 if quiet && !poll.is_multiple_of(QUIET) {
@@ -322,14 +328,24 @@ impl Running<'_> {
         let Some(collector) = &mut self.collector else {
             return ControlFlow::Continue(());
         };
-        collector.collect(&mut |Batch { sensed, cursors }| send(Word::Together { sensed, cursors }))
+        let parsers = &mut self.parsers;
+        collector.collect(&mut |Batch {
+                                    mut sensed,
+                                    cursors,
+                                }| {
+            parse(parsers, &mut sensed);
+            send(Word::Together { sensed, cursors })
+        })
     }
 
     fn logs(&mut self, poll: u64, send: Send<'_>) -> ControlFlow<()> {
         let mut tails = std::mem::take(&mut self.tails);
         for (name, tail) in &mut tails {
             let mut flow = ControlFlow::Continue(());
-            let mut gather = Gather::of(format!("source:{name}"));
+            let parser = self.parsers.entry(name.clone()).or_default();
+            let me = self.sensors.me.clone();
+            let gather = Gather::of(format!("source:{name}"));
+            let mut gather = gather.parsed(parser, me, name.clone());
             let end = tail.poll(&mut |sensed, cursor| {
                 let quiet = matches!(sensed.fact, Fact::Pulse { seen: 0, .. });
                 if quiet && !poll.is_multiple_of(QUIET) {
@@ -527,6 +543,23 @@ fn blind(me: &Host, of: Watched, why: Blindness, send: Send<'_>) -> ControlFlow<
         sensed,
         cursor: None,
     })
+}
+
+/// Named fields beside the lines of what listeners received.
+fn parse(parsers: &mut BTreeMap<SourceName, Parser>, sensed: &mut Vec<Sensed>) {
+    let mut seen = BTreeMap::<SourceName, Host>::new();
+    for one in &*sensed {
+        if let Fact::Log(line) = &one.fact {
+            let parser = parsers.entry(line.source.clone()).or_default();
+            parser.push(line.text.as_str(), one.said);
+            seen.insert(line.source.clone(), one.host.clone());
+        }
+    }
+    for (source, host) in seen {
+        if let Some(parser) = parsers.get_mut(&source) {
+            sensed.extend(parser.drain(&host, &source));
+        }
+    }
 }
 
 /// Some feed of this host, for the invented host of the probe.

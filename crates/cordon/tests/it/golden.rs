@@ -87,7 +87,9 @@ fn facts() -> Vec<Fact> {
         "installed":"1","fixed":"2","severity":"high","owner":"ute","due":"2004-04-30T23:59:59Z","exploited":true,
         "needs":"running","unasked":true}},
       {"inventoried":{"from":"the share","dated":"2004-05-03T06:00:00Z","things":41,"rows":9,"whole":true,"trouble":"old","release":null}},
-      {"parsed":{"source":"audit.log","product":"linux","category":"","service":"auditd","fields":"{\"type\":\"SYSCALL\"}"}}
+      {"parsed":{"source":"audit.log","product":"linux","category":"","service":"auditd","fields":"{\"type\":\"SYSCALL\"}"}},
+      {"part":{"key":{"rule":"logs.part","host":"ws1","subject":"host","detail":"x","by":"logs@hub"},"severity":"info",
+        "fields":{"rule":3},"evidence":[],"excerpt":null}}
     ]"#;
     serde_json::from_str(text).unwrap()
 }

@@ -112,6 +112,9 @@ fn every_probe_comes_back_in_some_scenario() {
 /// Maps whose keys are names that a policy gives, and may be plain words.
 const NAMED: [&str; 1] = ["watch.books"];
 
+/// Counts of what is over a limit of thousands: no scenario of sixty events reaches them. `lib/sigma` holds them.
+const OVER_LIMITS: [&str; 2] = ["logs.windows.lost.groups", "logs.windows.lost.events"];
+
 /// Fields of memory that never held anything, and those that did.
 #[derive(Default)]
 struct Fields {
@@ -166,7 +169,10 @@ fn every_field_of_memory_holds_something_in_some_scenario() {
             })
             .unwrap();
     }
-    let unused: Vec<&String> = fields.known.difference(&fields.used).collect();
+    let unused = fields.known.difference(&fields.used);
+    let unused: Vec<&String> = unused
+        .filter(|field| !OVER_LIMITS.contains(&field.as_str()))
+        .collect();
     assert!(
         fields.known.len() > 20 && unused.is_empty(),
         "never used: {unused:?}"

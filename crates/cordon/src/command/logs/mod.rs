@@ -11,6 +11,7 @@ use cordon_model::Time;
 
 use super::{Out, Stop};
 use crate::fault::Exit;
+pub(crate) use scan::rule_texts;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

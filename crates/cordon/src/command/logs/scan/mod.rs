@@ -27,6 +27,7 @@ use correlate::Parts;
 use files::{Read, Scanned};
 use hit::Writer;
 use rules::Rules;
+pub(crate) use rules::rule_texts;
 
 /// Between two drawings of the progress.
 const DRAWN_EVERY: Duration = Duration::from_millis(200);

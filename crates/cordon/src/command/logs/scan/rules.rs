@@ -132,6 +132,13 @@ fn placeholders(expand: &[String]) -> Result<BTreeMap<String, Vec<String>>, Faul
     Ok(all)
 }
 
+/// Every text of rules below `path`, with the name of its file.
+pub(crate) fn rule_texts(path: &Path) -> Result<Vec<(String, String)>, Fault> {
+    let mut texts = Vec::new();
+    read(path, 0, &mut texts)?;
+    Ok(texts)
+}
+
 /// Every file of rules below `path`. A folder that cannot be read is an error: its rules would be missing without
 /// a word.
 fn read(path: &Path, depth: usize, texts: &mut Vec<(String, String)>) -> Result<(), Fault> {
