@@ -30,6 +30,9 @@ use sigma::Windows;
 /// A rule that has not fired for this long is over.
 const OVER_AFTER: Span = Span::days(1);
 
+/// A clock may be this far ahead before its word counts for nothing.
+const MAX_AHEAD: Span = Span::minutes(10);
+
 const fn rule(id: &'static str) -> Rule {
     Rule {
         id,
@@ -130,6 +133,8 @@ pub struct Reading {
     /// The memory of correlations, and of which rules it is: of one memory alone.
     windows: Windows,
     mark: u64,
+    /// The latest time that an event bore by its own word, and when it came: correlations go by the events' own time.
+    clock: Option<(Time, Time)>,
     /// What correlations left out, as it was last told.
     lost: u64,
 }
@@ -203,12 +208,15 @@ impl Control for Logs {
             }
             Fact::Part(part) if part.key.rule.as_str() == PART.id => {
                 self.fresh(memory);
+                let at = own_time(event);
+                if memory.clock.is_none_or(|(latest, _)| at >= latest) {
+                    memory.clock = Some((at, event.at));
+                }
                 let mut windows = std::mem::take(&mut memory.windows);
                 let mut heard = Vec::new();
+                let mut hear = |verdict| heard.push(verdict);
                 self.rules
-                    .correlate(&mut windows, event, part, &mut |verdict| {
-                        heard.push(verdict)
-                    });
+                    .correlate(&mut windows, &event.host, at, part, &mut hear);
                 memory.windows = windows;
                 for verdict in heard {
                     if let Verdict::Find(finding) = &verdict {
@@ -292,11 +300,13 @@ impl Logs {
             self.fresh(memory);
             let mut windows = std::mem::take(&mut memory.windows);
             let mut heard = Vec::new();
-            let host = &event.host;
+            // As far as the time of the events has come: what writes an hour behind is judged an hour later.
+            let now = memory
+                .clock
+                .map_or(event.at, |(latest, came)| latest + event.at.since(came));
+            let mut hear = |verdict| heard.push(verdict);
             self.rules
-                .advance(&mut windows, host, event.at, &mut |verdict| {
-                    heard.push(verdict)
-                });
+                .advance(&mut windows, &event.host, now, &mut hear);
             memory.windows = windows;
             for verdict in heard {
                 if let Verdict::Find(finding) = &verdict {
@@ -334,6 +344,15 @@ impl Logs {
             }));
         }
     }
+}
+
+/// When something happened by its own word; what claims to come from the future happened now.
+fn own_time(event: &Event) -> Time {
+    let latest = event.at + MAX_AHEAD;
+    event
+        .said
+        .filter(|said| *said <= latest)
+        .unwrap_or(event.at) // or: because then nobody says
 }
 
 /// A correlation's finding, by host and detail.

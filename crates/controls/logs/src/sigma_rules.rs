@@ -227,7 +227,8 @@ impl Rules {
     pub(crate) fn correlate(
         &self,
         windows: &mut Windows,
-        event: &Event,
+        host: &Host,
+        at: Time,
         part: &Finding,
         say: &mut dyn FnMut(Verdict),
     ) {
@@ -248,9 +249,7 @@ impl Rules {
                 }
             }
         });
-        // The event's own time: what is late is told as late.
-        let at = event.said.unwrap_or(event.at).millis();
-        let host = &event.host;
+        let at = at.millis();
         let mut done = |one: Correlated| self.complete(host, &one, say);
         compiled.correlator.feed(windows, rule, seen, at, &mut done);
     }

@@ -28,6 +28,7 @@ mod lab;
 mod layers;
 mod learned;
 mod licences;
+mod live_rules;
 mod patch;
 mod pkgdb;
 mod plan;
