@@ -224,7 +224,7 @@ impl Control for Logs {
                     }
                     say(verdict);
                 }
-                self.left_out(memory, event, say);
+                Self::left_out(memory, event, say);
             }
             Fact::Tick => self.tick(memory, event, say),
             _ => {}
@@ -279,7 +279,7 @@ impl Logs {
         }
     }
 
-    fn left_out(&self, memory: &mut Memory<Reading>, event: &Event, say: &mut dyn FnMut(Verdict)) {
+    fn left_out(memory: &mut Memory<Reading>, event: &Event, say: &mut dyn FnMut(Verdict)) {
         let lost = memory.windows.lost();
         let sum = lost.groups + lost.events + lost.late;
         if sum == memory.lost {
@@ -331,20 +331,23 @@ impl Logs {
         let key = memory.key().clone();
         for id in ended {
             memory.fired.remove(&id);
-            say(Verdict::Clear(match &key {
-                ShardKey::Source(host, source) => {
-                    let subject = Subject::Watched(Watched::Source(source.clone()));
-                    Key::new(&SIGMA, host, subject).detailed(id)
-                }
-                _ => {
-                    let (host, detail) = id.as_str().split_once('\u{1f}').unwrap_or(("", "")); // or: because `remember` wrote it
-                    let Ok(host) = host.parse() else { continue };
-                    Key::new(&CORRELATED, &host, Subject::Host).detailed(detail)
-                }
-            }));
+            if let ShardKey::Source(host, source) = &key {
+                let subject = Subject::Watched(Watched::Source(source.clone()));
+                say(Verdict::Clear(Key::new(&SIGMA, host, subject).detailed(id)));
+                continue;
+            }
+            let parts = id.as_str().split_once(HOST_END);
+            let parts = parts.and_then(|(host, detail)| Some((host.parse().ok()?, detail))); // ok: because `remember` wrote it
+            if let Some((host, detail)) = parts {
+                let key = Key::new(&CORRELATED, &host, Subject::Host).detailed(detail);
+                say(Verdict::Clear(key));
+            }
         }
     }
 }
+
+/// Stands between host and detail of a correlation that is remembered.
+const HOST_END: char = '\u{1f}';
 
 /// When something happened by its own word; what claims to come from the future happened now.
 fn own_time(event: &Event) -> Time {
@@ -358,7 +361,7 @@ fn own_time(event: &Event) -> Time {
 /// A correlation's finding, by host and detail.
 fn remember(memory: &mut Memory<Reading>, key: &Key, at: Time) {
     let detail = key.detail.as_ref().map_or("", Text::as_str);
-    let id = Text::new(&format!("{}\u{1f}{detail}", key.host));
+    let id = Text::new(&format!("{}{HOST_END}{detail}", key.host));
     memory.fired.insert(id, at);
 }
 

@@ -344,7 +344,9 @@ fn values(rule: &sigma::Rule, event: &sigma::Event) -> Vec<(String, String)> {
 fn walk(search: &sigma::Search, event: &sigma::Event, all: &mut Vec<(String, String)>) {
     match search {
         sigma::Search::All(parts) | sigma::Search::Any(parts) => {
-            parts.iter().for_each(|part| walk(part, event, all));
+            for part in parts {
+                walk(part, event, all);
+            }
         }
         sigma::Search::Item(item) => {
             let Some(name) = &item.field else { return };

@@ -75,13 +75,25 @@ fn logs(engine: &Engine, sources: &[&Outlook]) -> Knows {
         rate => format!(", {} lines an hour", count(rate)),
     };
     let lines = plural(size(seen), "line");
+    let sources = plural(sources.len(), "source");
+    let rules = rules(engine);
     (
-        format!(
-            "{}, {lines}{rate}{share}, {last}",
-            plural(sources.len(), "source")
-        ),
+        format!("{sources}, {lines}{rate}{share}, {last}{rules}"),
         None,
     )
+}
+
+/// How many rules look at them, and how many were refused.
+fn rules(engine: &Engine) -> String {
+    let Some(logs) = engine.control::<Logs>() else {
+        return String::new();
+    };
+    let logs = logs.load();
+    let rules = logs.rules();
+    match rules.refused().len() {
+        0 => format!(", {}", plural(rules.count(), "rule")),
+        refused => format!(", {} and {refused} refused", plural(rules.count(), "rule")),
+    }
 }
 
 fn patch(engine: &Engine) -> Knows {

@@ -2,6 +2,7 @@
 //! what was in force stays.
 
 use std::{
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
@@ -30,7 +31,8 @@ const RULES: &str = "sigma-rules";
 /// Files of rules that policy names, as they were last seen.
 #[derive(Debug, Default)]
 pub(super) struct RuleFiles {
-    seen: Option<(Vec<String>, Vec<(PathBuf, Option<SystemTime>)>)>,
+    /// Of names, sizes and times.
+    print: Option<u64>,
     /// What was last told of them.
     told: Option<(u64, u64)>,
 }
@@ -43,16 +45,9 @@ impl Hub {
         };
         let paths = logs.load().rule_paths().to_vec();
         let files: Vec<PathBuf> = paths.iter().map(|path| below(root, path)).collect();
-        let written = |path: &PathBuf| {
-            // ok: because what is not there is told by whoever reads it
-            let time = std::fs::metadata(path)
-                .and_then(|about| about.modified())
-                .ok();
-            (path.clone(), time)
-        };
-        let seen = (paths.clone(), files.iter().map(written).collect());
-        if self.rule_files.seen.as_ref() != Some(&seen) {
-            self.rule_files.seen = Some(seen);
+        let print = print(&files);
+        if self.rule_files.print != Some(print) {
+            self.rule_files.print = Some(print);
             let name = SetName::from(RULES);
             let known = self.policy.sets().contains_key(&name);
             if !paths.is_empty() || known {
@@ -200,6 +195,38 @@ impl Hub {
 
 /// Refused rules that are told one by one.
 const MAX_TOLD: usize = 1;
+
+/// What files and folders of rules look like from outside.
+fn print(paths: &[PathBuf]) -> u64 {
+    fn look(path: &Path, depth: usize, hasher: &mut DefaultHasher) {
+        path.hash(hasher);
+        let Ok(about) = std::fs::metadata(path) else {
+            return; // because whoever reads them tells
+        };
+        if about.is_dir() && depth <= MAX_DEPTH {
+            let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+            let mut all: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+            all.sort();
+            for one in all {
+                look(&one, depth + 1, hasher);
+            }
+            return;
+        }
+        about.len().hash(hasher);
+        about
+            .modified()
+            .unwrap_or(SystemTime::UNIX_EPOCH)
+            .hash(hasher); // or: because such a system has no times
+    }
+    let mut hasher = DefaultHasher::new();
+    for path in paths {
+        look(path, 0, &mut hasher);
+    }
+    hasher.finish()
+}
+
+/// Most folders within folders of rules.
+const MAX_DEPTH: usize = 16;
 
 /// All rules of these files and folders, as a set.
 fn texts(files: &[PathBuf]) -> Result<Set, String> {

@@ -115,7 +115,9 @@ fn together(lines: &[String], at: Option<Time>, out: &mut Out<'_>) {
     let mut text = lines.join("\n");
     text.push('\n');
     if read(&text, Format::Audit, at, out).is_err() {
-        lines.iter().for_each(|line| out.plain(line));
+        for line in lines {
+            out.plain(line);
+        }
     }
 }
 
@@ -145,7 +147,7 @@ fn read(
         ..Options::default()
     };
     records::read("", text.as_bytes(), &options, &mut |record| {
-        out.record(record)
+        out.record(record);
     })
 }
 
