@@ -9,6 +9,7 @@ mod explain;
 mod files;
 mod hit;
 mod ocsf;
+mod passed;
 mod rules;
 
 use std::{path::PathBuf, time::Duration};
@@ -26,6 +27,7 @@ use crate::{
 use correlate::Parts;
 use files::{Read, Scanned};
 use hit::Writer;
+use passed::{Failed, Passed};
 use rules::Rules;
 
 /// Between two drawings of the progress.
@@ -38,10 +40,10 @@ const MAX_TOLD: usize = 200;
 pub(crate) struct Args {
     /// Logs, or folders of them: EVTX, JSON of any shipper, XML, auditd, journal export, syslog, CEF, LEEF, W3C, CSV,
     /// web servers; plain, gz or xz. What each is, is told by its content.
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "explain", value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Sigma rules, or folders of them; Cordon's own where it is left out.
-    #[arg(long, value_name = "DIR", num_args = 1..)]
+    /// Sigma rules or a folder of them, as often as you like; Cordon's own where it is left out.
+    #[arg(long, value_name = "DIR")]
     rules: Vec<PathBuf>,
     /// Only rules of at least this level.
     #[arg(long, value_enum, value_name = "LEVEL")]
@@ -50,10 +52,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
     /// Values for a placeholder of `expand`: NAME=VALUE, as often as you like.
-    #[arg(long, value_name = "NAME=VALUE", num_args = 1..)]
+    #[arg(long, value_name = "NAME=VALUE")]
     expand: Vec<String>,
     /// Why a rule fires on an event or does not: its id, name or file, and the file of the event, with `:NUMBER` if it is not the first.
-    #[arg(long, num_args = 2, value_names = ["RULE", "EVENT"])]
+    #[arg(long, num_args = 2, value_names = ["RULE", "EVENT"], conflicts_with_all = ["paths", "ocsf", "cannot", "jobs"])]
     explain: Option<Vec<String>>,
     /// Which rules cannot fire on these logs, because a source or a field never came.
     #[arg(long)]
@@ -145,6 +147,7 @@ pub(crate) fn run(args: &Args, out: &mut Out<'_>) -> Result<Exit, Stop> {
         tell_cannot(&rules, tally.coverage.as_ref(), out)?;
     }
     tally.hits = writer.written;
+    tally.tell_passed(out)?;
     close(&tally, &rules, out)?;
     Ok(tally.exit())
 }
@@ -168,16 +171,26 @@ struct Tally {
     events: u64,
     lost: u64,
     partial: usize,
+    no_log: Passed,
+    empty: Passed,
     hits: u64,
     coverage: Option<Coverage>,
 }
 
 impl Tally {
     fn take(&mut self, scanned: Scanned, out: &mut Out<'_>) -> Result<files::Good, Stop> {
-        let path = scanned.path.display().to_string();
+        let path = scanned.input.path.display().to_string();
         let good = match scanned.result {
             Ok(good) => good,
-            Err(why) => {
+            Err(Failed::NoLog) => {
+                self.no_log.add(&scanned.input.name());
+                return Ok(files::Good::default());
+            }
+            Err(Failed::Empty) => {
+                self.empty.add(&scanned.input.name());
+                return Ok(files::Good::default());
+            }
+            Err(Failed::Unread(why)) => {
                 self.unread += 1;
                 writeln!(
                     out.talk,
@@ -210,9 +223,25 @@ impl Tally {
         Ok(good)
     }
 
+    /// What lies below a folder and is no log is one line, not an error each.
+    fn tell_passed(&self, out: &mut Out<'_>) -> Result<(), Stop> {
+        let kinds = [
+            (&self.no_log, "no event log that is known"),
+            (&self.empty, "empty"),
+        ];
+        for line in kinds.iter().filter_map(|(files, what)| files.told(what)) {
+            writeln!(out.talk, "{line}")?;
+        }
+        if self.files == 0 && self.unread == 0 {
+            let what = "none of the files is an event log with anything in it";
+            writeln!(out.talk, "{}", Fault::new(&fault::LOG_UNREADABLE, what))?;
+        }
+        Ok(())
+    }
+
     const fn exit(&self) -> Exit {
         if self.files == 0 {
-            Exit::Usage // every input was bad, and each has been told
+            Exit::Usage // nothing could be looked at, and why has been told
         } else if self.unread > 0 || self.partial > 0 {
             Exit::Partial
         } else if self.hits > 0 {
