@@ -109,6 +109,7 @@ pub(crate) fn run(args: &Args, out: &mut Out<'_>) -> Result<Exit, Stop> {
     }
     let found = files::find(&args.paths)?;
     if found.files.is_empty() {
+        tell_problems(&found.problems, out)?;
         let what = "there is no file in what was named";
         return Err(Fault::new(&fault::LOG_UNREADABLE, what).into());
     }
@@ -132,14 +133,8 @@ pub(crate) fn run(args: &Args, out: &mut Out<'_>) -> Result<Exit, Stop> {
     bar.finish_and_clear();
     let correlated = parts.judge(&rules);
     writer.correlated(&correlated, out.data)?;
-    for (path, why) in &found.problems {
-        tally.unread += 1;
-        writeln!(
-            out.talk,
-            "{}",
-            Fault::new(&fault::LOG_UNREADABLE, why).at(path.display())
-        )?;
-    }
+    tally.unread += found.problems.len();
+    tell_problems(&found.problems, out)?;
     if let Some(lost) = parts.lost() {
         writeln!(out.talk, "{lost}")?;
     }
@@ -252,6 +247,15 @@ impl Tally {
     }
 }
 
+/// What of the folders could not be looked into.
+fn tell_problems(problems: &[(PathBuf, String)], out: &mut Out<'_>) -> Result<(), Stop> {
+    for (path, why) in problems {
+        let fault = Fault::new(&fault::LOG_UNREADABLE, why).at(path.display());
+        writeln!(out.talk, "{fault}")?;
+    }
+    Ok(())
+}
+
 /// A rule that does not load is a hole that nobody knows of.
 fn tell_refused(rules: &Rules, out: &mut Out<'_>) -> Result<(), Stop> {
     for refused in rules.refused.iter().take(MAX_TOLD) {
@@ -314,8 +318,8 @@ fn close(tally: &Tally, rules: &Rules, out: &mut Out<'_>) -> Result<(), Stop> {
     };
     writeln!(
         out.talk,
-        "{} events of {}{lost}, {} not read; {} loaded, {} refused, {cannot} cannot fire here; {}",
-        count(tally.events),
+        "{} of {}{lost}, {} not read; {} loaded, {} refused, {cannot} cannot fire here; {}",
+        plural(usize::try_from(tally.events).unwrap_or(usize::MAX), "event"),
         plural(tally.files, "file"),
         tally.unread,
         plural(rules.count(), "rule"),
