@@ -33,6 +33,7 @@ mod patch;
 mod pkgdb;
 mod plan;
 mod rollout;
+mod scan;
 mod scanner;
 mod scenarios;
 mod sheets;

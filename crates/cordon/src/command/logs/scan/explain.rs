@@ -35,7 +35,8 @@ pub(super) fn run(
         _ => (event, None),
     };
     let refuse = |why: String| Fault::new(&fault::LOG_UNREADABLE, why).at(path);
-    let found = one_event(Path::new(path), number, rules, read).map_err(&refuse)?;
+    let found = one_event(Path::new(path), number, rules, read)
+        .map_err(|error| refuse(error.to_string()))?;
     let Some(found) = found else {
         let what = number.map_or_else(
             || "there is no event in it".to_owned(),

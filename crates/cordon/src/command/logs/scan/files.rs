@@ -13,10 +13,10 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use records::{Options, Place, Record, Report, Sink, Source};
+use records::{Options, Place, ReadError, Record, Report, Sink, Source};
 use sigma::{Coverage, Event, Fields, LogSource, Scratch};
 
-use super::{super::super::Stop, correlate::Part, hit::Hit, rules::Rules};
+use super::{super::super::Stop, correlate::Part, hit::Hit, passed::Failed, rules::Rules};
 use crate::fault::{self, Fault};
 
 /// Most folders within folders.
@@ -28,10 +28,27 @@ const MAX_FILES: usize = 1_000_000;
 /// Files that are read and wait for their turn to be told, for each thread.
 const MAX_WAITING: usize = 4;
 
+/// A file to be read.
+#[derive(Debug, Clone)]
+pub(super) struct Input {
+    pub(super) path: PathBuf,
+    /// The folder that was named and that it was found below, unless it was named itself.
+    below: Option<Arc<Path>>,
+}
+
+impl Input {
+    /// Its path below the folder that was named.
+    pub(super) fn name(&self) -> String {
+        let root = self.below.as_deref();
+        let name = root.and_then(|root| self.path.strip_prefix(root).ok()); // ok: because then the whole path is its name
+        name.unwrap_or(&self.path).display().to_string()
+    }
+}
+
 /// Files, and what could not be looked at.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    pub(super) files: Vec<PathBuf>,
+    pub(super) files: Vec<Input>,
     pub(super) problems: Vec<(PathBuf, String)>,
 }
 
@@ -42,15 +59,18 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found, Fault> {
         let about = fs::metadata(path)
             .map_err(|error| Fault::new(&fault::LOG_UNREADABLE, error).at(path.display()))?;
         if about.is_dir() {
-            below(path, 0, &mut found);
+            below(path, 0, &Arc::from(path.as_path()), &mut found);
         } else {
-            found.files.push(path.clone());
+            found.files.push(Input {
+                path: path.clone(),
+                below: None,
+            });
         }
     }
     Ok(found)
 }
 
-fn below(path: &Path, depth: usize, found: &mut Found) {
+fn below(path: &Path, depth: usize, root: &Arc<Path>, found: &mut Found) {
     let lost = |found: &mut Found, why: String| found.problems.push((path.to_owned(), why));
     if depth > MAX_DEPTH {
         return lost(
@@ -77,8 +97,11 @@ fn below(path: &Path, depth: usize, found: &mut Found) {
         // A link to a folder is not followed: it may lead to where we came from.
         let is_link = fs::symlink_metadata(&one).is_ok_and(|about| about.is_symlink());
         match fs::metadata(&one) {
-            Ok(about) if about.is_dir() && !is_link => below(&one, depth + 1, found),
-            Ok(about) if about.is_file() => found.files.push(one),
+            Ok(about) if about.is_dir() && !is_link => below(&one, depth + 1, root, found),
+            Ok(about) if about.is_file() => found.files.push(Input {
+                path: one,
+                below: Some(Arc::clone(root)),
+            }),
             Ok(_) => {}
             Err(error) => found.problems.push((one, error.to_string())),
         }
@@ -121,8 +144,8 @@ impl Read {
 /// What one file came to.
 #[derive(Debug)]
 pub(super) struct Scanned {
-    pub(super) path: PathBuf,
-    pub(super) result: Result<Good, String>,
+    pub(super) input: Input,
+    pub(super) result: Result<Good, Failed>,
 }
 
 /// A file that could be read.
@@ -136,7 +159,7 @@ pub(super) struct Good {
 
 /// Reads every file, and hands each back in its order.
 pub(super) fn scan(
-    files: &[PathBuf],
+    files: &[Input],
     rules: &Rules,
     read: &Read,
     jobs: Option<usize>,
@@ -153,10 +176,10 @@ pub(super) fn scan(
                 let mut worker = Worker::new(rules, read);
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(path) = files.get(at) else { return };
+                    let Some(input) = files.get(at) else { return };
                     let scanned = Scanned {
-                        path: path.clone(),
-                        result: worker.file(path),
+                        input: input.clone(),
+                        result: worker.file(input),
                     };
                     if send.send((at, scanned)).is_err() {
                         return; // because nobody listens any more
@@ -197,15 +220,17 @@ impl<'r> Worker<'r> {
         }
     }
 
-    fn file(&mut self, path: &Path) -> Result<Good, String> {
+    fn file(&mut self, input: &Input) -> Result<Good, Failed> {
         let mut good = Good {
             coverage: Some(self.rules.engine.coverage()),
             ..Good::default()
         };
-        let shown = path.display().to_string();
-        let report = self.events(path, &mut |worker, record| {
+        let shown = input.path.display().to_string();
+        let report = self.events(&input.path, &mut |worker, record| {
             worker.one(&shown, record, &mut good);
-        })?;
+        });
+        let report =
+            report.map_err(|error| Failed::new(&input.path, input.below.is_some(), &error))?;
         good.report = Some(report);
         Ok(good)
     }
@@ -214,8 +239,8 @@ impl<'r> Worker<'r> {
         &mut self,
         path: &Path,
         each: &mut dyn FnMut(&mut Self, &Record),
-    ) -> Result<Report, String> {
-        let file = File::open(path).map_err(|error| error.to_string())?;
+    ) -> Result<Report, ReadError> {
+        let file = File::open(path).map_err(|error| ReadError::Unreadable(error.to_string()))?;
         let written = file.metadata().and_then(|about| about.modified());
         let written = written
             .ok()
@@ -228,7 +253,6 @@ impl<'r> Worker<'r> {
             .file_name()
             .map_or_else(String::new, |name| name.to_string_lossy().into());
         records::read(&name, file, &options, &mut |record| each(self, record))
-            .map_err(|error| error.to_string())
     }
 
     fn one(&mut self, file: &str, record: &Record, good: &mut Good) {
@@ -268,7 +292,7 @@ pub(super) fn one_event(
     number: Option<u64>,
     rules: &Rules,
     read: &Read,
-) -> Result<Option<Event>, String> {
+) -> Result<Option<Event>, ReadError> {
     let mut worker = Worker::new(rules, read);
     let mut found = None;
     worker.events(path, &mut |worker, record| {

@@ -9,6 +9,7 @@ mod explain;
 mod files;
 mod hit;
 mod ocsf;
+mod passed;
 mod rules;
 
 use std::{path::PathBuf, time::Duration};
@@ -16,6 +17,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::ValueEnum;
 use cordon_model::{count, plural};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use records::LossKind;
 use sigma::{CanFire, Coverage, Level};
 
 use super::super::{Out, Stop};
@@ -26,6 +28,7 @@ use crate::{
 use correlate::Parts;
 use files::{Read, Scanned};
 use hit::Writer;
+use passed::{Failed, Passed};
 use rules::Rules;
 pub(crate) use rules::rule_texts;
 
@@ -39,10 +42,10 @@ const MAX_TOLD: usize = 200;
 pub(crate) struct Args {
     /// Logs, or folders of them: EVTX, JSON of any shipper, XML, auditd, journal export, syslog, CEF, LEEF, W3C, CSV,
     /// web servers; plain, gz or xz. What each is, is told by its content.
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "explain", value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Sigma rules, or folders of them; Cordon's own where it is left out.
-    #[arg(long, value_name = "DIR", num_args = 1..)]
+    /// Sigma rules or a folder of them, as often as you like; Cordon's own where it is left out.
+    #[arg(long, value_name = "DIR")]
     rules: Vec<PathBuf>,
     /// Only rules of at least this level.
     #[arg(long, value_enum, value_name = "LEVEL")]
@@ -51,10 +54,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
     /// Values for a placeholder of `expand`: NAME=VALUE, as often as you like.
-    #[arg(long, value_name = "NAME=VALUE", num_args = 1..)]
+    #[arg(long, value_name = "NAME=VALUE")]
     expand: Vec<String>,
     /// Why a rule fires on an event or does not: its id, name or file, and the file of the event, with `:NUMBER` if it is not the first.
-    #[arg(long, num_args = 2, value_names = ["RULE", "EVENT"])]
+    #[arg(long, num_args = 2, value_names = ["RULE", "EVENT"], conflicts_with_all = ["paths", "ocsf", "cannot", "jobs"])]
     explain: Option<Vec<String>>,
     /// Which rules cannot fire on these logs, because a source or a field never came.
     #[arg(long)]
@@ -108,6 +111,7 @@ pub(crate) fn run(args: &Args, out: &mut Out<'_>) -> Result<Exit, Stop> {
     }
     let found = files::find(&args.paths)?;
     if found.files.is_empty() {
+        tell_problems(&found.problems, out)?;
         let what = "there is no file in what was named";
         return Err(Fault::new(&fault::LOG_UNREADABLE, what).into());
     }
@@ -131,14 +135,8 @@ pub(crate) fn run(args: &Args, out: &mut Out<'_>) -> Result<Exit, Stop> {
     bar.finish_and_clear();
     let correlated = parts.judge(&rules);
     writer.correlated(&correlated, out.data)?;
-    for (path, why) in &found.problems {
-        tally.unread += 1;
-        writeln!(
-            out.talk,
-            "{}",
-            Fault::new(&fault::LOG_UNREADABLE, why).at(path.display())
-        )?;
-    }
+    tally.unread += found.problems.len();
+    tell_problems(&found.problems, out)?;
     if let Some(lost) = parts.lost() {
         writeln!(out.talk, "{lost}")?;
     }
@@ -146,6 +144,7 @@ pub(crate) fn run(args: &Args, out: &mut Out<'_>) -> Result<Exit, Stop> {
         tell_cannot(&rules, tally.coverage.as_ref(), out)?;
     }
     tally.hits = writer.written;
+    tally.tell_passed(out)?;
     close(&tally, &rules, out)?;
     Ok(tally.exit())
 }
@@ -169,16 +168,26 @@ struct Tally {
     events: u64,
     lost: u64,
     partial: usize,
+    no_log: Passed,
+    empty: Passed,
     hits: u64,
     coverage: Option<Coverage>,
 }
 
 impl Tally {
     fn take(&mut self, scanned: Scanned, out: &mut Out<'_>) -> Result<files::Good, Stop> {
-        let path = scanned.path.display().to_string();
+        let path = scanned.input.path.display().to_string();
         let good = match scanned.result {
             Ok(good) => good,
-            Err(why) => {
+            Err(Failed::NoLog) => {
+                self.no_log.add(&scanned.input.name());
+                return Ok(files::Good::default());
+            }
+            Err(Failed::Empty) => {
+                self.empty.add(&scanned.input.name());
+                return Ok(files::Good::default());
+            }
+            Err(Failed::Unread(why)) => {
                 self.unread += 1;
                 writeln!(
                     out.talk,
@@ -192,7 +201,9 @@ impl Tally {
         if let Some(report) = &good.report {
             self.events += report.events;
             self.lost += report.lost_events();
-            self.partial += usize::from(!report.whole());
+            // Events below a checksum that does not fit are there, but nobody knows whether they are what was written.
+            let whole = report.whole() && report.lost_of(LossKind::Checksum) == 0;
+            self.partial += usize::from(!whole);
             for loss in &report.lost {
                 let count = count(loss.count);
                 let (kind, first, why) = (loss.kind, loss.first, inert(&loss.why));
@@ -211,9 +222,25 @@ impl Tally {
         Ok(good)
     }
 
+    /// What lies below a folder and is no log is one line, not an error each.
+    fn tell_passed(&self, out: &mut Out<'_>) -> Result<(), Stop> {
+        let kinds = [
+            (&self.no_log, "no event log that is known"),
+            (&self.empty, "empty"),
+        ];
+        for line in kinds.iter().filter_map(|(files, what)| files.told(what)) {
+            writeln!(out.talk, "{line}")?;
+        }
+        if self.files == 0 && self.unread == 0 {
+            let what = "none of the files is an event log with anything in it";
+            writeln!(out.talk, "{}", Fault::new(&fault::LOG_UNREADABLE, what))?;
+        }
+        Ok(())
+    }
+
     const fn exit(&self) -> Exit {
         if self.files == 0 {
-            Exit::Usage // every input was bad, and each has been told
+            Exit::Usage // nothing could be looked at, and why has been told
         } else if self.unread > 0 || self.partial > 0 {
             Exit::Partial
         } else if self.hits > 0 {
@@ -222,6 +249,15 @@ impl Tally {
             Exit::Nothing
         }
     }
+}
+
+/// What of the folders could not be looked into.
+fn tell_problems(problems: &[(PathBuf, String)], out: &mut Out<'_>) -> Result<(), Stop> {
+    for (path, why) in problems {
+        let fault = Fault::new(&fault::LOG_UNREADABLE, why).at(path.display());
+        writeln!(out.talk, "{fault}")?;
+    }
+    Ok(())
 }
 
 /// A rule that does not load is a hole that nobody knows of.
@@ -286,8 +322,8 @@ fn close(tally: &Tally, rules: &Rules, out: &mut Out<'_>) -> Result<(), Stop> {
     };
     writeln!(
         out.talk,
-        "{} events of {}{lost}, {} not read; {} loaded, {} refused, {cannot} cannot fire here; {}",
-        count(tally.events),
+        "{} of {}{lost}, {} not read; {} loaded, {} refused, {cannot} cannot fire here; {}",
+        plural(usize::try_from(tally.events).unwrap_or(usize::MAX), "event"),
         plural(tally.files, "file"),
         tally.unread,
         plural(rules.count(), "rule"),
