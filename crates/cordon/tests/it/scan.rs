@@ -33,10 +33,12 @@ fn text(path: &Path) -> &str {
 
 /// One line of JSON an event.
 fn lines<'v>(events: impl IntoIterator<Item = &'v Value>) -> String {
-    events
-        .into_iter()
-        .map(|event| format!("{event}\n"))
-        .collect()
+    let mut text = String::new();
+    for event in events {
+        text.push_str(&event.to_string());
+        text.push('\n');
+    }
+    text
 }
 
 /// A rule of Windows.

@@ -13,8 +13,9 @@ use crate::root;
 fn every_rule_of_the_folder_is_shipped_loads_and_has_events() {
     let mut names = Vec::new();
     for entry in fs::read_dir(root().join("content/rules")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if name.ends_with(".yml") {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "yml") {
+            let name = path.file_name().unwrap().display();
             names.push(format!("builtin/{name}"));
         }
     }

@@ -73,7 +73,7 @@ impl Passed {
     pub(super) fn add(&mut self, name: &str) {
         self.count += 1;
         if self.names.len() < MAX_NAMES {
-            self.names.push(inert(name).to_string());
+            self.names.push(inert(name));
         }
     }
 
