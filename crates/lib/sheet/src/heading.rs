@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    SheetError,
+    SheetError, bare,
     grid::{Grid, Row},
 };
 
@@ -360,8 +360,13 @@ impl Column {
         Self::ALL.into_iter().find(|column| column.name() == name)
     }
 
-    /// The column of a heading, and whether the heading says only that.
-    fn of(heading: &str) -> Option<(Self, bool)> {
+    /// The column of a heading, and whether the heading says only that, which is so where a person says it.
+    pub(crate) fn of(heading: &str, meanings: &[(&str, Self)]) -> Option<(Self, bool)> {
+        let heading = heading.trim();
+        let said = |(of, _): &&(&str, Self)| of.to_lowercase() == heading.to_lowercase();
+        if let Some((_, column)) = meanings.iter().find(said) {
+            return Some((*column, true));
+        }
         let lower = heading.to_lowercase();
         let plain = lower.trim_matches(|c: char| !c.is_alphanumeric() && c != '=' && c != '>');
         let exact = Self::WORDS.iter().find(|(_, words)| words.contains(&plain));
@@ -382,7 +387,7 @@ impl Column {
     }
 
     /// Whether a row can be judged by it.
-    const fn names_something(self) -> bool {
+    pub(crate) const fn names_something(self) -> bool {
         matches!(self, Self::Bulletin | Self::Kb | Self::Package | Self::File)
     }
 }
@@ -392,7 +397,7 @@ impl Column {
 pub struct Mapping {
     /// Which table; empty in a text file.
     pub table: String,
-    /// The last row of the heading, from 1.
+    /// The last row of the heading, from 1; 0 where there is none, and its columns are called by their letters.
     pub heading: u32,
     /// Columns from 0, and what they say.
     pub columns: BTreeMap<u32, Column>,
@@ -403,6 +408,11 @@ pub struct Mapping {
 impl Mapping {
     /// The same, if the table has such a heading.
     pub(crate) fn fits(&self, grid: &Grid) -> Result<Self, SheetError> {
+        if self.heading == 0 {
+            let mut mapping = self.clone();
+            mapping.headings = bare::letters(grid);
+            return Ok(mapping);
+        }
         let Some(row) = grid.rows.get(&self.heading) else {
             let why = format!("{} is blank", grid.place(self.heading));
             return Err(SheetError::Mapping(why));
@@ -439,7 +449,11 @@ impl std::fmt::Display for Mapping {
         } else {
             format!("{}!", self.table)
         };
-        write!(f, "{table}{}: {}", self.heading, columns.join(", "))
+        let columns = columns.join(", ");
+        if self.heading == 0 {
+            return write!(f, "{table}without a heading: {columns}");
+        }
+        write!(f, "{table}{}: {columns}", self.heading)
     }
 }
 
@@ -452,7 +466,7 @@ fn worth(columns: &BTreeMap<u32, (Column, bool)>) -> usize {
 }
 
 /// The heading of a table: the row, or two rows, that name the most columns.
-pub(crate) fn guess(grid: &Grid) -> Option<Mapping> {
+pub(crate) fn guess(grid: &Grid, meanings: &[(&str, Column)]) -> Option<Mapping> {
     let rows: Vec<(u32, &Row)> = grid
         .rows
         .iter()
@@ -469,14 +483,14 @@ pub(crate) fn guess(grid: &Grid) -> Option<Mapping> {
             let headings = headings(&parts);
             let found: BTreeMap<u32, (Column, bool)> = headings
                 .iter()
-                .filter_map(|(at, text)| Some((*at, Column::of(text)?)))
+                .filter_map(|(at, text)| Some((*at, Column::of(text, meanings)?)))
                 .collect();
             let names = found.values().any(|(column, _)| column.names_something());
             // One word of a sentence is no heading.
             let names = names && (found.len() > 1 || worth(&found) > 1);
             let worth = worth(&found);
             let better = best.as_ref().is_none_or(|(most, _)| worth > *most);
-            if names && reads_as_heading(&parts) && better {
+            if names && reads_as_heading(&parts, meanings) && better {
                 let columns = once_each(found);
                 let mapping = Mapping {
                     table: grid.name.clone(),
@@ -491,18 +505,22 @@ pub(crate) fn guess(grid: &Grid) -> Option<Mapping> {
     best.map(|(_, mapping)| mapping)
 }
 
-/// Half of the first row says what columns are; a second row is of words alone, for a row of data has a number
+/// Half of the first row says what columns are, or a person says of one what it means; a second row is of words alone, for a row of data has a number
 /// somewhere.
-fn reads_as_heading(parts: &[&Row]) -> bool {
+fn reads_as_heading(parts: &[&Row], meanings: &[(&str, Column)]) -> bool {
     let Some((first, more)) = parts.split_first() else {
         return false;
     };
     let known = first
         .values()
-        .filter(|cell| Column::of(cell.text()).is_some())
+        .filter(|cell| Column::of(cell.text(), meanings).is_some())
         .count();
+    let said = headings(parts).into_values().any(|heading| {
+        let heading = heading.trim().to_lowercase();
+        meanings.iter().any(|(of, _)| of.to_lowercase() == heading)
+    });
     let mut below = more.iter().flat_map(|row| row.values());
-    known * 2 >= first.len()
+    (said || known * 2 >= first.len())
         && below.all(|cell| !cell.text().contains(|c: char| c.is_ascii_digit()))
 }
 
@@ -523,7 +541,7 @@ fn once_each(found: BTreeMap<u32, (Column, bool)>) -> BTreeMap<u32, Column> {
         .collect()
 }
 
-fn headings(parts: &[&Row]) -> BTreeMap<u32, String> {
+pub(crate) fn headings(parts: &[&Row]) -> BTreeMap<u32, String> {
     let mut headings = BTreeMap::<u32, String>::new();
     for part in parts {
         for (at, cell) in *part {

@@ -18,6 +18,7 @@
 //! ```
 #![warn(missing_docs)]
 
+mod bare;
 mod deployer;
 mod grid;
 mod guard;
@@ -66,10 +67,10 @@ pub enum SheetError {
     /// The workbook is damaged, or needs a password.
     #[error("the workbook cannot be read: {0}")]
     Damaged(String),
-    /// No table has a heading that names an update, package or file.
+    /// No table has a heading that names an update, package or file, nor a column of bulletins or updates.
     #[error(
-        "no heading was found: expected a row with a column such as Bulletin, KB, Patch, Package or File; \
-         the first row that is not blank reads `{0}`"
+        "no heading was found: expected a row with a column such as Bulletin, KB, Patch, Package or File, or a column \
+         in which every other row names a bulletin or an update (MS04-011, KB835732); the first row that is not blank reads `{0}`"
     )]
     NoHeading(String),
     /// No table of an export names hosts beside anything.
@@ -128,8 +129,23 @@ pub struct Reading {
     pub rows: usize,
 }
 
-/// Reads a spreadsheet. Tables in `mappings` are read by them; the others by what their headings say.
+/// Reads a spreadsheet. Tables in `mappings` are read by them; the others by what their headings say, or, where no
+/// table has a heading that is known, by what stands in their columns.
 pub fn read(bytes: &[u8], mappings: Option<&[Mapping]>) -> Result<Reading, SheetError> {
+    read_by(bytes, mappings, &[])
+}
+
+/// Reads a spreadsheet of which a person says what some headings mean, also where nothing else in them is known.
+/// A column of a table without a heading is called by its letter, `A`.
+pub fn read_as(bytes: &[u8], meanings: &[(&str, Column)]) -> Result<Reading, SheetError> {
+    read_by(bytes, None, meanings)
+}
+
+fn read_by(
+    bytes: &[u8],
+    mappings: Option<&[Mapping]>,
+    meanings: &[(&str, Column)],
+) -> Result<Reading, SheetError> {
     let grids = table::open(bytes)?;
     let mut reading = Reading::default();
     let mut strays = Vec::new(); // tables without a heading, told row by row at the end
@@ -138,12 +154,21 @@ pub fn read(bytes: &[u8], mappings: Option<&[Mapping]>) -> Result<Reading, Sheet
         let given = mappings.and_then(|all| all.iter().find(|one| one.table == grid.name));
         let mapping = match given {
             Some(mapping) => Some(mapping.fits(grid)?),
-            None => heading::guess(grid),
+            None => heading::guess(grid, meanings),
         };
         match mapping {
             Some(mapping) => row::read(grid, &mapping, &mut reading),
             None => strays.push(grid),
         }
+    }
+    if reading.mappings.is_empty() {
+        strays.retain(|grid| match bare::guess(grid, meanings) {
+            Some(mapping) => {
+                row::read(grid, &mapping, &mut reading);
+                false
+            }
+            None => true,
+        });
     }
     if reading.mappings.is_empty() {
         let first = grids.iter().find_map(|grid| grid.rows.values().next());

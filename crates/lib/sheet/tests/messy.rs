@@ -351,6 +351,66 @@ fn a_mapping_is_shown_and_can_be_given_back() {
     assert_eq!(again.asked[0].applies.as_deref(), Some("Windows XP"));
 }
 
+/// Nothing in its headings is known, and a person says what they mean.
+#[test]
+fn what_a_person_says_makes_a_heading() {
+    let csv = b"Poprawka;Gdzie;Kto\nkb 835732;Windows XP;Ute\n";
+    let said = [
+        ("poprawka", sheet::Column::Kb),
+        ("Gdzie", sheet::Column::Applies),
+    ];
+    let reading = sheet::read_as(csv, &said).unwrap();
+    let shown = reading.mappings[0].to_string();
+    assert_eq!(shown, "1: Poprawka = kb, Gdzie = applies, Kto = nothing");
+    assert_eq!(reading.asked[0].applies.as_deref(), Some("Windows XP"));
+    let csv = b"Co;Ile\nopenssl;3.0.1\n";
+    assert!(
+        read(csv, None).is_err(),
+        "nothing says that it is a package"
+    );
+    let said = [
+        ("Co", sheet::Column::Package),
+        ("Ile", sheet::Column::Version),
+    ];
+    let reading = sheet::read_as(csv, &said).unwrap();
+    assert_eq!(reading.asked[0].package.as_deref(), Some("openssl"));
+    assert_eq!(reading.asked[0].at_least.as_deref(), Some("3.0.1"));
+}
+
+/// A list of bulletins with a heading in a language that is not known, or with none at all.
+#[test]
+fn a_column_of_updates_says_what_it_is() {
+    let polish =
+        "Lista\n\nPoprawka;Gdzie\nMS04-011 (835732);Windows XP\nKB828741;\njeszcze nie wiadomo;\n";
+    let of_polish = reading(polish.as_bytes());
+    let shown = of_polish.mappings[0].to_string();
+    assert_eq!(shown, "3: Poprawka = bulletin, Gdzie = nothing");
+    assert_eq!(asked(&of_polish, "row 4").kbs, [835_732]);
+    let why = "it names no bulletin, update, package or file";
+    rejects(&of_polish, &[("row 6", why)]);
+
+    let bare = b"MS04-011 (835732);Windows XP\nMS04-012;Windows 2000\n";
+    let of_bare = reading(bare);
+    let shown = of_bare.mappings[0].to_string();
+    assert_eq!(shown, "without a heading: A = bulletin, B = nothing");
+    assert_eq!(
+        asked(&of_bare, "row 1").bulletin.as_deref(),
+        Some("MS04-011")
+    );
+    let again = read(bare, Some(&of_bare.mappings)).unwrap();
+    assert_eq!(again, of_bare, "it can be given back");
+    let said = sheet::read_as(bare, &[("b", sheet::Column::Applies)]).unwrap();
+    assert_eq!(said.asked[1].applies.as_deref(), Some("Windows 2000"));
+}
+
+/// A letter in which updates are mentioned is no list of them.
+#[test]
+fn notes_are_no_list() {
+    let notes = "Dear all\nplease install MS04-011 soon\nor tell me why not\nthank you\n";
+    let error = read(notes.as_bytes(), None).unwrap_err().to_string();
+    assert!(error.starts_with("no heading was found"), "{error}");
+}
+
 #[test]
 fn what_is_no_sheet_is_refused_with_a_reason() {
     let check = |bytes: &[u8], expected: &str| {

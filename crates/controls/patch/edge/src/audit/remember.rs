@@ -100,9 +100,10 @@ impl Remembered {
         };
         let file = file_name(path);
         let of_it = |sheet: &&Sheet| sheet.file == file && sheet.table == mapping.table;
-        // The sheet itself before another with the same headings.
+        // The sheet itself before another with the same headings; letters of columns are no headings.
         let mut alike = self.sheets.iter().filter(same);
-        let known = alike.clone().find(of_it).or_else(|| alike.next());
+        let itself = alike.clone().find(of_it);
+        let known = itself.or_else(|| alike.find(|_| mapping.heading > 0));
         if let Some(known) = known {
             let columns = mapping.headings.iter();
             let columns = columns.filter_map(|(at, heading)| {

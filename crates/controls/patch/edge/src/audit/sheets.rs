@@ -64,7 +64,7 @@ impl Sheets {
         for path in paths {
             let refuse = |error: &dyn std::fmt::Display| SheetUnread::of_sheet(path, error);
             let bytes = unpack(path).map_err(|error| refuse(&error))?;
-            let mut reading = sheet::read(&bytes, None).map_err(|error| refuse(&error))?;
+            let mut reading = sheet::read_as(&bytes, &meanings).map_err(|error| refuse(&error))?;
             let mut given = reading.mappings.clone();
             for mapping in &mut given {
                 if let Some(remembered) = &remembered {
@@ -81,6 +81,19 @@ impl Sheets {
                 }
             }
             all.push((path.clone(), reading));
+        }
+        for (heading, column) in &meanings {
+            let in_sheet = |of: &Mapping| of.headings.values().any(|one| is(heading, one));
+            if !all
+                .iter()
+                .flat_map(|(_, read)| &read.mappings)
+                .any(in_sheet)
+            {
+                notes.push(format!(
+                    "no sheet has the heading `{heading}` that was said to mean {}",
+                    column.name()
+                ));
+            }
         }
         if let Some(remembered) = remembered {
             remembered.write()?;
@@ -213,13 +226,16 @@ fn meaning(text: &str) -> Result<(&str, Column), SheetUnread> {
 /// Puts in what a person said in place of what was guessed.
 fn mean(mapping: &mut Mapping, meanings: &[(&str, Column)]) {
     for (at, heading) in &mapping.headings {
-        let said = meanings
-            .iter()
-            .find(|(said, _)| said.eq_ignore_ascii_case(heading));
+        let said = meanings.iter().find(|(said, _)| is(said, heading));
         if let Some((_, column)) = said {
             mapping.columns.insert(*at, *column);
         }
     }
+}
+
+/// Whether a person means this heading, in capitals or not.
+fn is(said: &str, heading: &str) -> bool {
+    said.to_lowercase() == heading.trim().to_lowercase()
 }
 
 fn known(row: &Asked, feeds: &Feeds) -> bool {
