@@ -3,14 +3,16 @@
 //! A match of a rule that only correlations use is a part: it travels as `Part`, with the fields that they need,
 //! to the one memory that counts over all hosts.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cordon_model::{
     Event, Finding, Host, Key, Policy, PolicyError, Rule, Severity, Subject, Text, Time, Value,
     Verdict, Watched,
 };
 use serde::Deserialize;
-use sigma::{Correlated, Correlator, Engine, Level, Limits, Meta, RuleSet, Scratch, Windows};
+use sigma::{
+    Correlated, Correlator, Coverage, Engine, Level, Limits, Meta, RuleSet, Scratch, Windows,
+};
 
 use crate::{CORRELATED, PART, SIGMA, shipped};
 
@@ -95,8 +97,16 @@ struct Compiled {
     refused: Vec<String>,
     /// Tells one set of rules from another, so that memory of other rules is not taken for theirs.
     mark: u64,
-    /// What matching writes down: kept, so that nothing is allocated for each event.
-    buffers: Mutex<(sigma::Event, Scratch)>,
+    buffers: Mutex<Buffers>,
+}
+
+/// What matching writes down: kept, so that nothing is allocated for each event.
+#[derive(Debug)]
+struct Buffers {
+    event: sigma::Event,
+    scratch: Scratch,
+    /// What came since the rules were loaded; nothing is judged by it.
+    coverage: Coverage,
 }
 
 impl Rules {
@@ -136,15 +146,21 @@ impl Rules {
             .iter()
             .map(|one| wanted(&one.meta))
             .collect();
+        let engine = Engine::new(&set);
+        let buffers = Buffers {
+            event: sigma::Event::default(),
+            scratch: Scratch::default(),
+            coverage: engine.coverage(),
+        };
         Ok(Self(Arc::new(Compiled {
-            engine: Engine::new(&set),
+            engine,
             correlator: Correlator::new(&set, LIMITS),
             told,
             told_correlations,
             refused: loaded.refused.iter().map(ToString::to_string).collect(),
             set,
             mark,
-            buffers: Mutex::default(),
+            buffers: Mutex::new(buffers),
         })))
     }
 
@@ -156,6 +172,19 @@ impl Rules {
     /// Rules that were refused, each with its file, line and reason.
     pub fn refused(&self) -> &[String] {
         &self.0.refused
+    }
+
+    /// How many rules cannot fire on the events that came since they were loaded, because a source or a field of
+    /// theirs was never among them. None: no event has come.
+    pub fn cannot_fire(&self) -> Option<usize> {
+        let buffers = self.buffers();
+        let coverage = &buffers.coverage;
+        (coverage.events() > 0).then(|| self.0.engine.cannot_fire(coverage))
+    }
+
+    fn buffers(&self) -> MutexGuard<'_, Buffers> {
+        let buffers = self.0.buffers.lock();
+        buffers.unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn mark(&self) -> u64 {
@@ -171,11 +200,12 @@ impl Rules {
         say: &mut dyn FnMut(Verdict),
     ) {
         let compiled = &*self.0;
-        let mut buffers = compiled
-            .buffers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let (seen, scratch) = &mut *buffers;
+        let mut buffers = self.buffers();
+        let Buffers {
+            event: seen,
+            scratch,
+            coverage,
+        } = &mut *buffers;
         let source = sigma::LogSource::new(
             parsed.product.as_str(),
             parsed.category.as_str(),
@@ -185,6 +215,7 @@ impl Rules {
         if seen.read_json(parsed.fields.as_str().as_bytes()).is_err() {
             return; // because whoever parsed it counts what could not be parsed
         }
+        compiled.engine.saw(seen, coverage);
         let mut matched = Vec::new();
         compiled
             .engine
@@ -237,11 +268,8 @@ impl Rules {
         };
         let rule = usize::try_from(*rule).unwrap_or(usize::MAX);
         let compiled = &*self.0;
-        let mut buffers = compiled
-            .buffers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let seen = &mut buffers.0;
+        let mut buffers = self.buffers();
+        let seen = &mut buffers.event;
         seen.fill(|fields| {
             for (name, value) in &part.fields {
                 if let (Some(name), Value::Text(value)) = (name.strip_prefix("field."), value) {

@@ -76,24 +76,34 @@ fn logs(engine: &Engine, sources: &[&Outlook]) -> Knows {
     };
     let lines = plural(size(seen), "line");
     let sources = plural(sources.len(), "source");
-    let rules = rules(engine);
+    let (rules, how) = rules(engine);
     (
         format!("{sources}, {lines}{rate}{share}, {last}{rules}"),
-        None,
+        how,
     )
 }
 
-/// How many rules look at them, and how many were refused.
-fn rules(engine: &Engine) -> String {
+/// How many rules look at them, how many were refused, and how many wait for what never came.
+fn rules(engine: &Engine) -> (String, Option<String>) {
     let Some(logs) = engine.control::<Logs>() else {
-        return String::new();
+        return (String::new(), None);
     };
     let logs = logs.load();
     let rules = logs.rules();
-    match rules.refused().len() {
-        0 => format!(", {}", plural(rules.count(), "rule")),
-        refused => format!(", {} and {refused} refused", plural(rules.count(), "rule")),
-    }
+    let refused = match rules.refused().len() {
+        0 => String::new(),
+        refused => format!(" and {refused} refused"),
+    };
+    let many = plural(rules.count(), "rule");
+    let (waiting, how) = match rules.cannot_fire() {
+        None => (", no event for them yet".to_owned(), None),
+        Some(0) => (String::new(), None),
+        Some(waiting) => (
+            format!(", {waiting} of which cannot fire on what came so far"),
+            Some("cordon logs scan --cannot LOGS".to_owned()),
+        ),
+    };
+    (format!(", {many}{refused}{waiting}"), how)
 }
 
 fn patch(engine: &Engine) -> Knows {

@@ -127,6 +127,18 @@ impl Engine {
         Some(CanFire::NoField(missing))
     }
 
+    /// How many rules cannot fire on events like those that were seen: [`Engine::can_fire`] without the reasons.
+    pub fn cannot_fire(&self, coverage: &Coverage) -> usize {
+        let can = |rule: usize| {
+            let root = self.roots.get(rule).copied().flatten()?;
+            let group = self.rule_group.get(rule).copied()?;
+            let fields = coverage.fields.get(group as usize)?;
+            Some(coverage.seen.has(group) && self.possible(root, fields).0)
+        };
+        let all = 0..self.rules().len();
+        all.filter(|rule| can(*rule) != Some(true)).count()
+    }
+
     /// Whether a node can be true and can be false.
     fn possible(&self, node: u32, seen: &Bits) -> (bool, bool) {
         let children = |from: u32, to: u32| self.program.children(from, to).iter();
