@@ -290,7 +290,7 @@ fn on_a_terminal_a_scan_ends_and_tells_the_same() {
     let folder = folder("scan-terminal");
     let logs = folder.join("logs");
     fs::create_dir(&logs).unwrap();
-    for number in 0..50 {
+    for number in 0..1_000 {
         gave_up(&logs.join(format!("{number}.json")));
     }
     fs::write(logs.join("x.jsonl"), "{\"a\":1}\n{\"a\":\n").unwrap();
@@ -310,9 +310,10 @@ fn on_a_terminal_a_scan_ends_and_tells_the_same() {
     let ran = crate::Ran::of(command);
     assert_eq!(ran.code, 5, "{}", ran.out);
     let rows = ran.out.matches("Service crashes again and again").count();
-    assert_eq!(rows, 50, "{}", ran.out);
+    assert_eq!(rows, 1_000, "{}", ran.out);
+    assert!(ran.out.trim_end().ends_with("1,000 findings"));
     assert!(
-        ran.out.contains("x.jsonl: 1 event") && ran.out.contains("51 events of 51 files"),
+        ran.out.contains("x.jsonl: 1 event") && ran.out.contains("1,001 events of 1,001 files"),
         "{}",
         ran.out
     );

@@ -136,6 +136,7 @@ pub(crate) fn run(args: &Args, out: &mut Out<'_>) -> Result<Exit, Stop> {
     bar.finish_and_clear();
     let correlated = parts.judge(&rules);
     writer.correlated(&correlated, out.data)?;
+    out.data.flush()?; // so that the last line is the last on a terminal too
     tally.unread += found.problems.len();
     tell_problems(&found.problems, out)?;
     if let Some(lost) = parts.lost() {
