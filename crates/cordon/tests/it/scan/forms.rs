@@ -284,6 +284,41 @@ fn packed_logs_below_a_folder_are_read_in_their_order_whatever_the_number_of_job
     );
 }
 
+/// With a terminal a progress is drawn on the standard error that the findings' thread holds.
+#[test]
+fn on_a_terminal_a_scan_ends_and_tells_the_same() {
+    let folder = folder("scan-terminal");
+    let logs = folder.join("logs");
+    fs::create_dir(&logs).unwrap();
+    for number in 0..1_000 {
+        gave_up(&logs.join(format!("{number}.json")));
+    }
+    fs::write(logs.join("x.jsonl"), "{\"a\":1}\n{\"a\":\n").unwrap();
+    let binary = env!("CARGO_BIN_EXE_cordon");
+    let line = format!("'{binary}' logs scan --source linux// '{}'", text(&logs));
+    let mut command = std::process::Command::new("timeout");
+    command.args(["120", "script", "-qec", &line, "/dev/null"]);
+    command.stdin(std::process::Stdio::null());
+    if std::process::Command::new("script")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
+        cordon_testkit::skip("script is needed for a terminal");
+        return;
+    }
+    let ran = crate::Ran::of(command);
+    assert_eq!(ran.code, 5, "{}", ran.out);
+    let rows = ran.out.matches("Service crashes again and again").count();
+    assert_eq!(rows, 1_000, "{}", ran.out);
+    assert!(ran.out.trim_end().ends_with("1,000 findings"));
+    assert!(
+        ran.out.contains("x.jsonl: 1 event") && ran.out.contains("1,001 events of 1,001 files"),
+        "{}",
+        ran.out
+    );
+}
+
 const AUDIT: &str = r#"type=SYSCALL msg=audit(1764039600.123:10): arch=c000003e syscall=59 success=yes exit=0 comm="auditctl" exe="/usr/sbin/auditctl" key=(null)
 type=CONFIG_CHANGE msg=audit(1764039600.123:10): op=remove_rule key="identity" list=4 res=1
 node=web1 type=DAEMON_END msg=audit(1764039601.001:11): op=terminate auid=0 uid=0 ses=1 pid=1 subj=unconfined res=success

@@ -148,6 +148,23 @@ pub(super) struct Scanned {
     pub(super) result: Result<Good, Failed>,
 }
 
+impl Scanned {
+    /// Whether there is something to tell of it at once.
+    pub(super) fn speaks(&self) -> bool {
+        match &self.result {
+            Ok(good) => {
+                let lost = good
+                    .report
+                    .as_ref()
+                    .is_some_and(|report| !report.lost.is_empty());
+                lost || !good.hits.is_empty()
+            }
+            Err(Failed::Unread(_)) => true,
+            Err(Failed::NoLog | Failed::Empty) => false,
+        }
+    }
+}
+
 /// A file that could be read.
 #[derive(Debug, Default)]
 pub(super) struct Good {

@@ -12,7 +12,7 @@ mod ocsf;
 mod passed;
 mod rules;
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use cordon_model::{count, plural};
@@ -31,9 +31,6 @@ use hit::Writer;
 use passed::{Failed, Passed};
 use rules::Rules;
 pub(crate) use rules::rule_texts;
-
-/// Between two drawings of the progress.
-const DRAWN_EVERY: Duration = Duration::from_millis(200);
 
 /// Refused rules that are told one by one; `--json` of the rest is not asked for, their number is told.
 const MAX_TOLD: usize = 200;
@@ -128,13 +125,19 @@ pub(crate) fn run(args: &Args, out: &mut Out<'_>) -> Result<Exit, Stop> {
     let read = read_of(args)?;
     files::scan(&found.files, &rules, &read, jobs, &mut |scanned| {
         bar.inc(1);
-        let scanned = tally.take(scanned, out)?;
-        parts.extend(scanned.parts);
-        writer.write(&scanned.hits, out.data)
+        let speaks = scanned.speaks();
+        let take = || {
+            let scanned = tally.take(scanned, out)?;
+            parts.extend(scanned.parts);
+            writer.write(&scanned.hits, out.data)
+        };
+        // The line of the progress is not written into.
+        if speaks { bar.suspend(take) } else { take() }
     })?;
     bar.finish_and_clear();
     let correlated = parts.judge(&rules);
     writer.correlated(&correlated, out.data)?;
+    out.data.flush()?; // so that the last line is the last on a terminal too
     tally.unread += found.problems.len();
     tell_problems(&found.problems, out)?;
     if let Some(lost) = parts.lost() {
@@ -333,6 +336,8 @@ fn close(tally: &Tally, rules: &Rules, out: &mut Out<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
+/// The progress, drawn by the thread that tells what was found: that thread holds standard error, and another one that
+/// draws would wait for it for ever.
 fn bar(files: usize) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(
         Some(u64::try_from(files).unwrap_or(u64::MAX)),
@@ -342,6 +347,5 @@ fn bar(files: usize) -> ProgressBar {
     if let Ok(style) = style {
         bar.set_style(style);
     }
-    bar.enable_steady_tick(DRAWN_EVERY);
     bar
 }
