@@ -314,6 +314,7 @@ fn close(tally: &Tally, rules: &Rules, out: &mut Out<'_>) -> Result<(), Stop> {
         })
         .count()
     });
+    let cannot = count(u64::try_from(cannot).unwrap_or(u64::MAX));
     let lost = if tally.lost > 0 || tally.partial > 0 {
         format!(
             " ({} known to be lost, {} not whole)",
