@@ -83,6 +83,45 @@ fn a_line_of_json_has_exactly_its_fields_and_ocsf_drops_none_of_them() {
     assert!(ocsf["unmapped"]["tags"].as_array().unwrap().len() == 2);
 }
 
+/// More matches in each file than wait for their turn: all are told, in the order of the files.
+#[test]
+fn files_of_many_matches_are_told_whole_and_in_order() {
+    const EACH: usize = 10_000;
+    let folder = folder("scan-many-matches");
+    let line = lines([&connection(&json!({}))]);
+    for name in ["a.jsonl", "b.jsonl", "c.jsonl"] {
+        fs::write(folder.join(name), line.repeat(EACH)).unwrap();
+    }
+    let ran = cordon(["logs", "scan", "--json", "--jobs", "3", text(&folder)]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let places = ran.out.lines().map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let file = line["file"].as_str().unwrap().to_owned();
+        let record: usize = line["record"].as_str().unwrap().parse().unwrap();
+        (file, record)
+    });
+    let places: Vec<(String, usize)> = places.collect();
+    let expected = ["a.jsonl", "b.jsonl", "c.jsonl"].map(|name| folder.join(name));
+    let expected = expected.iter().flat_map(|path| {
+        let path = text(path).to_owned();
+        (1..=EACH).map(move |record| (path.clone(), record))
+    });
+    assert_eq!(places.len(), 3 * EACH);
+    assert!(
+        places.into_iter().eq(expected),
+        "a file is told after another"
+    );
+    // Whoever reads the first row and goes away stops it; nobody waits for a turn that does not come.
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_cordon"))
+        .args(["logs", "scan", "--json", "--jobs", "3", text(&folder)])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    child.wait().unwrap();
+}
+
 #[test]
 fn a_person_gets_a_row_and_nothing_of_a_log_drives_the_terminal() {
     let folder = folder("scan-table");

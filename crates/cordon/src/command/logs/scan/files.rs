@@ -7,7 +7,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
-        mpsc::sync_channel,
+        mpsc::{SyncSender, sync_channel},
     },
     thread,
     time::UNIX_EPOCH,
@@ -16,6 +16,7 @@ use std::{
 use records::{Options, Place, ReadError, Record, Report, Sink, Source};
 use sigma::{Coverage, Event, Fields, LogSource, Scratch};
 
+use super::turn::{Release, Turn};
 use super::{super::super::Stop, correlate::Part, hit::Hit, passed::Failed, rules::Rules};
 use crate::fault::{self, Fault};
 
@@ -27,6 +28,9 @@ const MAX_FILES: usize = 1_000_000;
 
 /// Files that are read and wait for their turn to be told, for each thread.
 const MAX_WAITING: usize = 4;
+
+/// Matches of a file that wait for its turn; a file with more waits itself, and hands them over as they come.
+const MAX_KEPT: usize = 4_096;
 
 /// A file to be read.
 #[derive(Debug, Clone)]
@@ -141,6 +145,15 @@ impl Read {
     }
 }
 
+/// What is handed over.
+#[derive(Debug)]
+pub(super) enum Handed {
+    /// Matches of a file that is still read.
+    More(Vec<Hit>, Vec<Part>),
+    /// A file, with the rest of its matches.
+    Done(Box<Scanned>),
+}
+
 /// What one file came to.
 #[derive(Debug)]
 pub(super) struct Scanned {
@@ -180,25 +193,35 @@ pub(super) fn scan(
     rules: &Rules,
     read: &Read,
     jobs: Option<usize>,
-    each: &mut dyn FnMut(Scanned) -> Result<(), Stop>,
+    each: &mut dyn FnMut(Handed) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     let here = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let jobs = jobs.unwrap_or(here).min(files.len()).max(1);
-    let next = AtomicUsize::new(0);
+    let (next, turn) = (AtomicUsize::new(0), Turn::default());
     let (send, results) = sync_channel(jobs * MAX_WAITING);
     thread::scope(|scope| {
+        let _at_the_end = Release {
+            turn: &turn,
+            only_in_panic: false,
+        };
         for _ in 0..jobs {
-            let (send, next) = (send.clone(), &next);
+            let (send, next, turn) = (send.clone(), &next, &turn);
             scope.spawn(move || {
+                let _others = Release {
+                    turn,
+                    only_in_panic: true,
+                };
                 let mut worker = Worker::new(rules, read);
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(input) = files.get(at) else { return };
+                    turn.wait(at, jobs * MAX_WAITING);
+                    let result = worker.file(input, &mut |more| hand(turn, &send, at, more));
                     let scanned = Scanned {
                         input: input.clone(),
-                        result: worker.file(input),
+                        result,
                     };
-                    if send.send((at, scanned)).is_err() {
+                    if send.send((at, Handed::Done(Box::new(scanned)))).is_err() {
                         return; // because nobody listens any more
                     }
                 }
@@ -206,15 +229,30 @@ pub(super) fn scan(
         }
         drop(send);
         let (mut waiting, mut due) = (BTreeMap::new(), 0);
-        for (at, scanned) in results {
-            waiting.insert(at, scanned);
-            while let Some(scanned) = waiting.remove(&due) {
+        for (at, handed) in results {
+            if let Handed::More(..) = handed {
+                each(handed)?; // only the file whose turn it is hands over early
+                continue;
+            }
+            waiting.insert(at, handed);
+            while let Some(handed) = waiting.remove(&due) {
                 due += 1;
-                each(scanned)?;
+                each(handed)?;
+                turn.pass(due);
             }
         }
         Ok(())
     })
+}
+
+/// Hands over what a file has so far, when it is its turn.
+fn hand(turn: &Turn, send: &SyncSender<(usize, Handed)>, at: usize, good: &mut Good) {
+    turn.wait(at, 0);
+    let more = Handed::More(
+        std::mem::take(&mut good.hits),
+        std::mem::take(&mut good.parts),
+    );
+    drop(send.send((at, more))); // because when nobody listens nothing is told
 }
 
 /// What a thread uses again from one event to the next.
@@ -237,7 +275,8 @@ impl<'r> Worker<'r> {
         }
     }
 
-    fn file(&mut self, input: &Input) -> Result<Good, Failed> {
+    /// Reads a file; `full` takes its matches when there are many.
+    fn file(&mut self, input: &Input, full: &mut dyn FnMut(&mut Good)) -> Result<Good, Failed> {
         let mut good = Good {
             coverage: Some(self.rules.engine.coverage()),
             ..Good::default()
@@ -245,6 +284,9 @@ impl<'r> Worker<'r> {
         let shown = input.path.display().to_string();
         let report = self.events(&input.path, &mut |worker, record| {
             worker.one(&shown, record, &mut good);
+            if good.hits.len() + good.parts.len() >= MAX_KEPT {
+                full(&mut good);
+            }
         });
         let report =
             report.map_err(|error| Failed::new(&input.path, input.below.is_some(), &error))?;

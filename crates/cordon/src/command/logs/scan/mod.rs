@@ -11,6 +11,7 @@ mod hit;
 mod ocsf;
 mod passed;
 mod rules;
+mod turn;
 
 use std::path::PathBuf;
 
@@ -26,7 +27,7 @@ use crate::{
     page::inert,
 };
 use correlate::Parts;
-use files::{Read, Scanned};
+use files::{Handed, Read, Scanned};
 use hit::Writer;
 use passed::{Failed, Passed};
 use rules::Rules;
@@ -123,13 +124,24 @@ pub(crate) fn run(args: &Args, out: &mut Out<'_>) -> Result<Exit, Stop> {
     let bar = bar(found.files.len());
     let jobs = args.jobs.map(usize::from);
     let read = read_of(args)?;
-    files::scan(&found.files, &rules, &read, jobs, &mut |scanned| {
-        bar.inc(1);
-        let speaks = scanned.speaks();
+    files::scan(&found.files, &rules, &read, jobs, &mut |handed| {
+        let speaks = match &handed {
+            Handed::More(hits, _) => !hits.is_empty(),
+            Handed::Done(scanned) => {
+                bar.inc(1);
+                scanned.speaks()
+            }
+        };
         let take = || {
-            let scanned = tally.take(scanned, out)?;
-            parts.extend(scanned.parts);
-            writer.write(&scanned.hits, out.data)
+            let (hits, more) = match handed {
+                Handed::More(hits, parts) => (hits, parts),
+                Handed::Done(scanned) => {
+                    let good = tally.take(*scanned, out)?;
+                    (good.hits, good.parts)
+                }
+            };
+            parts.extend(more);
+            writer.write(&hits, out.data)
         };
         // The line of the progress is not written into.
         if speaks { bar.suspend(take) } else { take() }
