@@ -108,7 +108,8 @@ fn rar3(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
         }
         at = at.saturating_add(len).saturating_add(data_len);
     }
-    if at > bytes.len() {
+    // Old archives have no end block: they end with their last file.
+    if at != bytes.len() || part.children.is_empty() {
         part.closed(damaged("cut short"));
     }
 }
