@@ -10,7 +10,10 @@ pub(crate) mod tar;
 mod text;
 mod zip;
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use crate::{Budget, How, Limit, Part, Reason, Type, carve, kind};
 
@@ -44,9 +47,15 @@ impl Opener<'_> {
             part.kind = by_name.unwrap_or(part.kind);
         }
         (self.visit)(part.kind, bytes);
+        let depth = self.depth;
         self.depth += 1;
-        self.open(&mut part, bytes);
-        self.depth -= 1;
+        // The readers of other crates index by what the file says (cab 0.6 does): that costs the part, not the
+        // message. What was found before stays.
+        let opened = catch_unwind(AssertUnwindSafe(|| self.open(&mut part, bytes)));
+        self.depth = depth;
+        if opened.is_err() {
+            part.closed(Reason::Damaged("its reader gave up".to_owned()));
+        }
         part
     }
 

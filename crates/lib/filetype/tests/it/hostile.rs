@@ -79,3 +79,24 @@ fn a_seed_cut_anywhere_shows_its_program_or_says_why_not() {
         }
     }
 }
+
+#[test]
+fn a_seed_with_turned_bits_costs_its_part_alone() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../fuzz/corpus/filetype");
+    let limits = Limits {
+        bytes_out: 1 << 20,
+        ..Limits::default()
+    };
+    for entry in fs::read_dir(folder).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        for at in 0..bytes.len().min(512) {
+            for mask in [1, 0x80, 0xff] {
+                let mut turned = bytes.clone();
+                turned[at] ^= mask;
+                let mut budget = Budget::new(limits);
+                let part = inspect("turned", &turned, &mut budget);
+                assert!(budget.bytes_out() < 2 << 20, "{part:?}");
+            }
+        }
+    }
+}
