@@ -90,7 +90,13 @@ impl Opener<'_> {
                 part.closed(Reason::Unopened);
             }
             Type::OneNote => small::onenote(self, part, bytes),
-            Type::Sis | Type::Data | Type::Pe | Type::Dos | Type::Elf | Type::MachO => {
+            Type::Picture
+            | Type::Sis
+            | Type::Data
+            | Type::Pe
+            | Type::Dos
+            | Type::Elf
+            | Type::MachO => {
                 carve::carve(self, part, bytes);
             }
             _ => {}

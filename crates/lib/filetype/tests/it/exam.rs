@@ -79,5 +79,6 @@ fn every_container_of_the_exam_shows_its_executable() {
         "{told} of {files} containers show an executable, {out} of them the one of the set itself"
     );
     assert_eq!(missed, NOT_OPENED, "{told} of {files}");
-    assert!(files > 0);
+    // Of packed programs and installers the program itself is told, and not what it unpacks to.
+    assert!(files > 0 && out * 3 >= files * 2, "{out} of {files}");
 }

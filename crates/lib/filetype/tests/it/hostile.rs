@@ -27,7 +27,7 @@ fn files(folder: &str) -> Vec<std::path::PathBuf> {
 
 #[test]
 fn every_mail_and_archive_of_the_corpora_is_looked_at_within_the_budget() {
-    let (mut bytes, mut parts, mut closed, mut spent) = (0, 0, 0, 0);
+    let (mut bytes, mut parts, mut programs, mut closed, mut spent) = (0, 0, 0, 0, 0);
     let files = files("mail");
     for path in &files {
         let content = fs::read(path).unwrap();
@@ -40,10 +40,14 @@ fn every_mail_and_archive_of_the_corpora_is_looked_at_within_the_budget() {
             closed += 1;
             println!("{found}: {}", found.part().cannot_inspect.as_ref().unwrap());
         }
+        for found in part.executables() {
+            programs += 1;
+            println!("program: {found}");
+        }
         spent += budget.steps();
     }
     println!(
-        "{} files, {bytes} bytes, {parts} parts, {closed} cannot be inspected, {spent} steps",
+        "{} files, {bytes} bytes, {parts} parts, {programs} programs, {closed} cannot be inspected, {spent} steps",
         files.len()
     );
     assert!(files.is_empty() || parts > files.len());
