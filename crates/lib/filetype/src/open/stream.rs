@@ -21,8 +21,42 @@ pub(crate) fn open(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
     }
     let (names, kind) = (inner_names(part, bytes), part.kind);
     let unpacked = opener.child(part, names, How::Unpacked, (&content, reason));
+    if unpacked.is_some() {
+        further(opener, part, bytes);
+    }
     if unpacked.is_some() && kind == Type::Gzip && content.is_empty() {
         part.note("an empty stream");
+    }
+}
+
+/// Streams that follow the first one: its reader stops before them, the user's does not.
+fn further(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
+    let magic: &[u8] = match part.kind {
+        Type::Bzip2 => b"BZh",
+        Type::Zstd => b"\x28\xb5\x2f\xfd",
+        _ => return,
+    };
+    for at in memchr::memmem::find_iter(bytes, magic).filter(|at| *at > 0) {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if crate::type_of(rest) != part.kind {
+            continue;
+        }
+        if opener.work(part, rest.len()).is_none() {
+            return;
+        }
+        let Ok(mut from) = reader(part.kind, rest) else {
+            continue;
+        };
+        let (content, reason) = opener.unpack(&mut *from);
+        let limit = matches!(reason, Some(Reason::Limit(_)));
+        part.note("more than one stream");
+        if (limit || !content.is_empty())
+            && opener
+                .child(part, Vec::new(), How::Unlisted, (&content, reason))
+                .is_none()
+        {
+            return;
+        }
     }
 }
 

@@ -37,3 +37,18 @@ fn every_format_shows_the_program_in_it() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(seeds > 25);
 }
+
+#[test]
+fn a_program_in_the_second_stream_is_found() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../fuzz/corpus/filetype");
+    for seed in ["gz", "bz2", "xz", "zstd"] {
+        let bytes = fs::read(format!("{folder}/{seed}")).unwrap().repeat(2);
+        let mut programs = 0;
+        let mut visit = |kind: filetype::Type, bytes: &[u8]| {
+            programs += usize::from(kind == filetype::Type::Pe) * bytes.len() / 128;
+        };
+        let mut budget = Budget::new(Limits::default());
+        filetype::inspect_with(seed, &bytes, &mut budget, &mut visit);
+        assert!(programs >= 2, "{seed}");
+    }
+}
