@@ -382,6 +382,21 @@ const TARGETS: &[(&str, Target)] = &[
             assert_eq!(oval.evaluate(&facts).len(), oval.definitions.len());
         }
     }),
+    ("filetype", |bytes| {
+        let limits = filetype::Limits {
+            bytes_out: 1 << 20,
+            entries: 256,
+            steps: 16 << 10,
+            ..filetype::Limits::default()
+        };
+        let mut budget = filetype::Budget::new(limits);
+        let part = filetype::inspect("fuzz", bytes, &mut budget);
+        assert!(part.walk().count() <= 257);
+        for found in part.executables() {
+            assert!(found.part().kind.is_executable() && !found.to_string().is_empty());
+        }
+        assert!(budget.bytes_out() <= (1 << 20) + (4 << 20));
+    }),
     ("kev", |bytes| {
         drop(advisory::kev_csv(bytes));
         drop(advisory::kev_json(bytes));
