@@ -32,9 +32,24 @@ pub(crate) fn piece(bytes: &[u8], at: usize, len: usize) -> Option<&[u8]> {
     bytes.get(at..at.checked_add(len)?)
 }
 
+/// What is there from `at` on; nothing where it ends before.
+pub(crate) fn tail(bytes: &[u8], at: usize) -> &[u8] {
+    bytes.get(at..).unwrap_or_default() // default: because it ends before
+}
+
+/// The byte at `at`; 0 where it ends before.
+pub(crate) fn byte(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).copied().unwrap_or_default() // default: because it ends before
+}
+
+/// The lowest eight bits.
+pub(crate) fn low(bits: usize) -> u8 {
+    u8::try_from(bits & 0xff).unwrap_or_default() // default: because eight bits are a byte
+}
+
 /// What is there of `len` bytes from `at`, and whether that is all of them.
 pub(crate) fn clipped(bytes: &[u8], at: usize, len: usize) -> (&[u8], bool) {
-    let rest = bytes.get(at..).unwrap_or_default();
+    let rest = tail(bytes, at);
     match rest.get(..len) {
         Some(whole) => (whole, true),
         None => (rest, false),
@@ -44,7 +59,8 @@ pub(crate) fn clipped(bytes: &[u8], at: usize, len: usize) -> (&[u8], bool) {
 /// A name up to its first NUL, whatever its bytes are.
 pub(crate) fn name(bytes: &[u8]) -> String {
     let end = memchr::memchr(0, bytes).unwrap_or(bytes.len());
-    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+    let name = bytes.get(..end).unwrap_or_default(); // default: because the end is within
+    String::from_utf8_lossy(name).into_owned()
 }
 
 /// A name in UTF-16; `wide` is how two bytes become a unit.

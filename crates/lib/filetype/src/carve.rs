@@ -6,7 +6,7 @@ use aho_corasick::AhoCorasick;
 
 use crate::{
     How, Part, Reason, Type,
-    bytes::{le16, le32, piece},
+    bytes::{le16, le32, piece, tail},
     open::Opener,
     type_of,
 };
@@ -41,7 +41,7 @@ pub(crate) fn carve(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
     let (mut carved, mut next) = (0, 1);
     for start in patterns.find_iter(bytes) {
         let at = start.start();
-        let rest = bytes.get(at..).unwrap_or_default();
+        let rest = tail(bytes, at);
         if at < next || !plausible(rest) {
             continue;
         }

@@ -210,7 +210,7 @@ fn dos(bytes: &[u8]) -> Type {
 
 /// LZMA alone has no magic: usual properties, a size that is unknown or sane, and a coder that starts with 0.
 fn is_lzma(bytes: &[u8]) -> bool {
-    let size = piece(bytes, 5, 8).unwrap_or_default();
+    let size = piece(bytes, 5, 8).unwrap_or_default(); // default: because what is that short is none, below
     let sane = size.iter().all(|byte| *byte == 0xff) || size.get(5..) == Some(&[0, 0, 0]);
     bytes.starts_with(b"\x5d\0\0") && sane && bytes.get(13) == Some(&0) && bytes.len() > 18
 }

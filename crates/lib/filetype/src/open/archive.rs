@@ -83,7 +83,7 @@ pub(super) fn ar(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
             part.closed(damaged("an ar header has no size"));
             return;
         };
-        let title = name(header.get(..16).unwrap_or_default());
+        let title = name(header.get(..16).unwrap_or_default()); // default: because a header has 60 bytes
         let title = title.trim_end().trim_end_matches('/').to_owned();
         let (content, whole) = clipped(bytes, at + 60, size);
         let reason = (!whole).then(|| damaged("cut short"));
@@ -178,7 +178,7 @@ pub(super) fn iso(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
         let Some(volume) = piece(bytes, sector * SECTOR, SECTOR) else {
             break;
         };
-        let kind = volume.first().copied().unwrap_or_default();
+        let kind = volume.first().copied().unwrap_or_default(); // default: because a sector has a first byte
         if volume.get(1..6) != Some(b"CD001") || kind == 255 {
             break;
         }
@@ -239,7 +239,8 @@ fn iso_records(table: &[u8], joliet: bool) -> Vec<(usize, usize, String, bool)> 
         } else {
             name(title)
         };
-        let title = title.split(';').next().unwrap_or_default().to_owned();
+        let title = title.split(';').next().unwrap_or_default(); // default: because a split has one part
+        let title = title.to_owned();
         if let (Some(extent), Some(size), Some(flags)) =
             (le32(record, 2), le32(record, 10), record.get(25))
         {

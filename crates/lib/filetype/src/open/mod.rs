@@ -172,7 +172,8 @@ impl Opener<'_> {
                     if let Err(limit) = self.budget.out(len) {
                         return (all, Some(Reason::Limit(limit)));
                     }
-                    all.extend_from_slice(piece.get(..len).unwrap_or_default());
+                    let piece = piece.get(..len).unwrap_or_default(); // default: because no reader gives more
+                    all.extend_from_slice(piece);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return (all, Some(Reason::Damaged(error.to_string()))),

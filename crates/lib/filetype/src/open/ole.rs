@@ -3,10 +3,12 @@
 
 use std::io::Cursor;
 
+use cfb::CompoundFile as Compound;
+
 use super::Opener;
 use crate::{
     How, Part, Reason, Type,
-    bytes::{clipped, le32, name},
+    bytes::{clipped, le32, name, tail},
 };
 
 /// The class of the root of an MSI, of a patch and of a transform, but for their last digit.
@@ -20,7 +22,7 @@ const MSI_CLASSES: [u128; 3] = [
 const MAX_STREAMS: usize = 4096;
 
 pub(super) fn open(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
-    let mut file = match cfb::CompoundFile::open(Cursor::new(bytes)) {
+    let mut file = match Compound::open(Cursor::new(bytes)) {
         Ok(file) => file,
         Err(error) => {
             part.closed(Reason::Damaged(error.to_string()));
@@ -69,18 +71,15 @@ pub(super) fn native(opener: &mut Opener<'_>, part: &mut Part, stream: &[u8]) ->
     let mut at = 6;
     let mut names = Vec::new();
     for skip in [0, 8] {
-        let title = name(stream.get(at..).unwrap_or_default());
+        let title = name(tail(stream, at));
         at += title.len() + 1 + skip;
-        let base = title
-            .rsplit(['\\', '/'])
-            .next()
-            .unwrap_or_default()
-            .to_owned();
+        let base = title.rsplit(['\\', '/']).next();
+        let base = base.unwrap_or_default().to_owned(); // default: because a split has one part
         if !base.is_empty() && !names.contains(&base) {
             names.push(base);
         }
     }
-    let temporary = name(stream.get(at..).unwrap_or_default());
+    let temporary = name(tail(stream, at));
     at += temporary.len() + 1;
     let Some(len) = le32(stream, at).filter(|len| *len > 0) else {
         return Some(());

@@ -3,7 +3,7 @@
 use super::Opener;
 use crate::{
     How, Part, Reason,
-    bytes::{clipped, le16, le32, name, piece},
+    bytes::{byte, clipped, le16, le32, name, piece, tail},
 };
 
 fn damaged(why: &str) -> Reason {
@@ -63,7 +63,7 @@ pub(super) fn rar(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
 fn rar3(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
     let mut at = 7_usize;
     while let Some(header) = piece(bytes, at, 7) {
-        let kind = header.get(2).copied().unwrap_or_default();
+        let kind = byte(header, 2);
         let (Some(flags), Some(len)) = (le16(header, 3), le16(header, 5)) else {
             break;
         };
@@ -90,7 +90,7 @@ fn rar3(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
             let name_at = at + if wide { 40 } else { 32 };
             let title = clipped(bytes, name_at, le16(bytes, at + 26).unwrap_or(0)).0;
             let (data, whole) = clipped(bytes, at.saturating_add(len), data_len);
-            let method = bytes.get(at + 25).copied().unwrap_or_default();
+            let method = byte(bytes, at + 25);
             let folder = flags & 0xe0 == 0xe0;
             let entry = Entry {
                 names: vec![name(title)],
@@ -231,9 +231,9 @@ pub(super) fn arj(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
             data_at = data_at.saturating_add(extra + 6);
         }
         data_at += 2;
-        let byte = |at: usize| header.get(at).copied().unwrap_or_default();
+        let byte = |at: usize| byte(header, at);
         let (method, kind) = (byte(5), byte(6));
-        let title = name(header.get(usize::from(byte(0))..).unwrap_or_default());
+        let title = name(tail(header, usize::from(byte(0))));
         let packed = le32(header, 12).unwrap_or(0);
         if opener.work(part, len).is_none() {
             return;

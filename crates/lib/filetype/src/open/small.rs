@@ -5,7 +5,7 @@ use flate2::bufread::ZlibDecoder;
 use super::{Opener, ole};
 use crate::{
     How, Part, Reason, Type,
-    bytes::{be32, clipped, le32, le64, name},
+    bytes::{be32, clipped, le32, le64, low, name, tail},
 };
 
 fn damaged(why: &str) -> Reason {
@@ -18,10 +18,7 @@ pub(super) fn szdd(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
     let (head, start) = if old { (12, 0xfee) } else { (14, 0xff0) };
     let said = if old { None } else { le32(bytes, 10) };
     let (mut window, mut at) = ([b' '; 4096], start);
-    let (mut out, mut rest) = (
-        Vec::new(),
-        bytes.get(head..).unwrap_or_default().iter().copied(),
-    );
+    let (mut out, mut rest) = (Vec::new(), tail(bytes, head).iter().copied());
     'all: while let Some(flags) = rest.next() {
         for bit in 0..8 {
             let (from, count) = if flags & (1 << bit) != 0 {
@@ -41,7 +38,7 @@ pub(super) fn szdd(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
                 let byte = window
                     .get((from + step) & 0xfff)
                     .copied()
-                    .unwrap_or_default();
+                    .unwrap_or_default(); // default: because the window has 4096 bytes
                 if let Some(place) = window.get_mut(at) {
                     *place = byte;
                 }
@@ -79,22 +76,23 @@ const HQX: &[u8] = b"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhij
 /// `BinHex` 4: six bits a character, runs after 0x90, then a name and two forks.
 pub(super) fn binhex(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
     let intro = memchr::memmem::find(bytes, b"BinHex").unwrap_or(0);
-    let body = bytes.get(intro..).unwrap_or_default();
+    let body = tail(bytes, intro);
     let body = memchr::memchr(b':', body).and_then(|at| body.get(at + 1..));
-    let (mut bits, mut held) = (0_u32, 0_u32);
+    let (mut bits, mut held) = (0_usize, 0_usize);
     let mut plain: Vec<u8> = Vec::new();
     for byte in body.unwrap_or_default() {
+        // default: because then there is no body
         if byte.is_ascii_whitespace() {
             continue;
         }
         let Some(six) = HQX.iter().position(|letter| letter == byte) else {
             break;
         };
-        held = (held << 6) | u32::try_from(six).unwrap_or_default();
+        held = (held << 6) | six;
         bits += 6;
         if bits >= 8 {
             bits -= 8;
-            plain.push(u8::try_from((held >> bits) & 0xff).unwrap_or_default());
+            plain.push(low(held >> bits));
         }
     }
     let mut out: Vec<u8> = Vec::new();
@@ -102,7 +100,7 @@ pub(super) fn binhex(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
     while let Some(byte) = plain.next() {
         match (byte, if byte == 0x90 { plain.next() } else { None }) {
             (0x90, Some(count)) if count > 0 => {
-                let last = out.last().copied().unwrap_or_default();
+                let last = out.last().copied().unwrap_or_default(); // default: because before the first byte there is none to repeat
                 out.resize(out.len() + usize::from(count) - 1, last);
             }
             _ => out.push(byte),
@@ -199,7 +197,7 @@ pub(super) fn rtf(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
             continue;
         }
         if let Some(digit) = char::from(byte).to_digit(16) {
-            let digit = u8::try_from(digit).unwrap_or_default();
+            let digit = u8::try_from(digit).unwrap_or_default(); // default: because a digit is below 16
             digits += 1;
             half = match half {
                 None => Some(digit),
@@ -239,7 +237,7 @@ fn rtf_object(
     }
     if class.eq_ignore_ascii_case("package") {
         // The length that stands here is what an Ole10Native starts with too.
-        ole::native(opener, part, object.get(at..).unwrap_or_default())?;
+        ole::native(opener, part, tail(object, at))?;
     }
     opener.child(part, Vec::new(), How::Decoded, (object, spent))
 }
@@ -249,27 +247,25 @@ pub(super) fn pdf(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
     let mut from = 0;
     let mut names = Vec::new();
     if let Some(at) = memchr::memmem::find(bytes, b"/Filespec") {
-        names.extend(pdf_name(
-            bytes.get(at.saturating_sub(256)..).unwrap_or_default(),
-        ));
+        names.extend(pdf_name(tail(bytes, at.saturating_sub(256))));
     }
     if memchr::memmem::find(bytes, b"/Encrypt").is_some() {
         part.closed(Reason::Encrypted);
     }
-    while let Some(at) = memchr::memmem::find(bytes.get(from..).unwrap_or_default(), b"stream") {
+    while let Some(at) = memchr::memmem::find(tail(bytes, from), b"stream") {
         let mut start = from + at + b"stream".len();
         let head = bytes
             .get((from + at).saturating_sub(512)..from + at)
-            .unwrap_or_default();
+            .unwrap_or_default(); // default: because a find is within
         from = start;
         if head.ends_with(b"end") {
             continue;
         }
         start += usize::from(bytes.get(start) == Some(&b'\r'));
         start += usize::from(bytes.get(start) == Some(&b'\n'));
-        let rest = bytes.get(start..).unwrap_or_default();
+        let rest = tail(bytes, start);
         let len = memchr::memmem::find(rest, b"endstream").unwrap_or(rest.len());
-        let data = rest.get(..len).unwrap_or_default();
+        let data = rest.get(..len).unwrap_or_default(); // default: because it is within
         from = start + len;
         let (content, reason) = match data.first() {
             Some(first) if first & 0x0f == 8 => opener.unpack(&mut ZlibDecoder::new(data)),

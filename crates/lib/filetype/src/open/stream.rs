@@ -6,7 +6,10 @@ use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::{LzipReader, LzmaReader, XzReader};
 
 use super::Opener;
-use crate::{How, Part, Reason, Type, bytes::name};
+use crate::{
+    How, Part, Reason, Type,
+    bytes::{byte, name, tail},
+};
 
 /// Most memory that an LZMA dictionary or a zstd window may ask for, in KiB.
 pub(crate) const MAX_WINDOW_KIB: u32 = 64 << 10;
@@ -37,7 +40,7 @@ fn further(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
         _ => return,
     };
     for at in memchr::memmem::find_iter(bytes, magic).filter(|at| *at > 0) {
-        let rest = bytes.get(at..).unwrap_or_default();
+        let rest = tail(bytes, at);
         if crate::type_of(rest) != part.kind {
             continue;
         }
@@ -81,9 +84,9 @@ pub(crate) fn reader<'a>(kind: Type, bytes: &'a [u8]) -> Result<Box<dyn Read + '
 /// The name that gzip keeps, and the outer one without its ending.
 fn inner_names(part: &Part, bytes: &[u8]) -> Vec<String> {
     let mut names = Vec::new();
-    let flags = bytes.get(3).copied().unwrap_or_default();
+    let flags = byte(bytes, 3);
     if part.kind == Type::Gzip && flags & 0x0c == 0x08 {
-        names.push(name(bytes.get(10..).unwrap_or_default()));
+        names.push(name(tail(bytes, 10)));
     }
     for outer in &part.names {
         let Some((stem, extension)) = outer.rsplit_once('.') else {

@@ -3,7 +3,7 @@
 use super::Opener;
 use crate::{
     How, Part, Reason,
-    bytes::{clipped, name, piece},
+    bytes::{byte, clipped, name, piece},
 };
 
 const BLOCK: usize = 512;
@@ -54,7 +54,7 @@ pub(crate) fn open(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
             return;
         };
         let (content, whole) = clipped(bytes, at + BLOCK, size);
-        let kind = header.get(156).copied().unwrap_or_default();
+        let kind = byte(header, 156);
         match kind {
             b'L' => long = Some(name(content)),
             b'x' => long = pax_path(content).or(long),
@@ -79,9 +79,9 @@ pub(crate) fn open(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) {
 }
 
 fn short_name(header: &[u8]) -> String {
-    let first = name(piece(header, 0, 100).unwrap_or_default());
+    let first = name(piece(header, 0, 100).unwrap_or_default()); // default: because a header has 512 bytes
     let prefix = match piece(header, 257, 6) {
-        Some(b"ustar\0") => name(piece(header, 345, 155).unwrap_or_default()),
+        Some(b"ustar\0") => name(piece(header, 345, 155).unwrap_or_default()), // default: likewise
         _ => String::new(),
     };
     if prefix.is_empty() {

@@ -2,7 +2,10 @@
 //! No MIME structure is asked: whatever a reader makes of the boundaries, the attachment's lines are there.
 
 use super::Opener;
-use crate::{How, Part, Type, bytes::name};
+use crate::{
+    How, Part, Type,
+    bytes::{byte, low, name, tail},
+};
 
 /// Fewer base64 characters than this in a row are words, not files. A DOS header alone has more.
 const MIN_BASE64_CHARS: usize = 64;
@@ -67,14 +70,12 @@ fn base64_run(bytes: &[u8], start: usize) -> (Vec<u8>, Vec<usize>, usize) {
 fn decode(sixes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(sixes.len() / 4 * 3);
     for four in sixes.chunks(4) {
-        let held = (0..4).fold(0_u32, |held, at| {
-            (held << 6) | u32::from(four.get(at).copied().unwrap_or_default())
-        });
+        let held = (0..4).fold(0_u32, |held, at| (held << 6) | u32::from(byte(four, at)));
         let [_, bytes @ ..] = held.to_be_bytes();
         out.extend_from_slice(
             bytes
                 .get(..four.len().saturating_sub(1))
-                .unwrap_or_default(),
+                .unwrap_or_default(), // default: because three bytes are there
         );
     }
     out
@@ -115,13 +116,13 @@ fn looks_like_a_file(bytes: &[u8]) -> bool {
 /// `name=` and `filename=` (and what follows a star) close before a piece, the nearest first.
 fn names_before(bytes: &[u8], start: usize) -> Vec<String> {
     let from = start.saturating_sub(NAME_BEFORE_BYTES);
-    let before = bytes.get(from..start).unwrap_or_default();
+    let before = bytes.get(from..start).unwrap_or_default(); // default: because a start is within
     let mut names = Vec::new();
     for key in [&b"name="[..], b"name*=", b"download="] {
         let Some(at) = memchr::memmem::rfind(before, key) else {
             continue;
         };
-        let rest = before.get(at + key.len()..).unwrap_or_default();
+        let rest = tail(before, at + key.len());
         let quote = |byte: &u8| *byte == b'"' || *byte == b'\'';
         let quoted = rest.first().is_some_and(quote);
         let ends = |byte: &u8| {
@@ -145,11 +146,11 @@ fn uu(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) -> Option<()> {
             continue;
         };
         let mut words = head.splitn(2, |byte| *byte == b' ');
-        let mode = words.next().unwrap_or_default();
+        let mode = words.next().unwrap_or_default(); // default: because a split has one part
         if mode.is_empty() || !mode.iter().all(u8::is_ascii_digit) {
             continue;
         }
-        let names = vec![name(words.next().unwrap_or_default())];
+        let names = vec![name(words.next().unwrap_or_default())]; // default: because then it has no name
         let mut out = Vec::new();
         for line in lines.by_ref() {
             let line = line.trim_ascii_end();
@@ -178,9 +179,7 @@ fn uu_line(line: &[u8], out: &mut Vec<u8>) -> bool {
         let all = (0..4).fold(0_usize, |sum, at| {
             (sum << 6) | four.get(at).map_or(0, |byte| six(*byte))
         });
-        got.extend(
-            [all >> 16, all >> 8, all].map(|one| u8::try_from(one & 0xff).unwrap_or_default()),
-        );
+        got.extend([all >> 16, all >> 8, all].map(low));
     }
     got.resize(len, 0);
     out.extend_from_slice(&got);
@@ -194,7 +193,7 @@ fn yenc(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) -> Option<()> {
             continue;
         }
         let at = memchr::memmem::find(line, b"name=").map_or(line.len(), |at| at + 5);
-        let names = vec![name(line.get(at..).unwrap_or_default().trim_ascii())];
+        let names = vec![name(tail(line, at).trim_ascii())];
         let mut out = Vec::new();
         for line in lines.by_ref() {
             let line = line.strip_suffix(b"\r").unwrap_or(line);

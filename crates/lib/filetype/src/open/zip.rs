@@ -107,8 +107,8 @@ fn central(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) -> BTreeMap<u
     if le16(bytes, end + 4).is_some_and(|disk| disk != 0 && disk != 0xffff) {
         part.closed(Reason::Split);
     }
-    let said = le32(bytes, end + 16).unwrap_or_default();
-    let len = le32(bytes, end + 12).unwrap_or_default();
+    let said = le32(bytes, end + 16).unwrap_or_default(); // default: because a cut end is told where it is read
+    let len = le32(bytes, end + 12).unwrap_or_default(); // default: likewise
     // Bytes before the archive move everything: the directory ends where its end record starts.
     let really = end.saturating_sub(len);
     let shift = if len == 0xffff_ffff {
@@ -125,11 +125,11 @@ fn central(opener: &mut Opener<'_>, part: &mut Part, bytes: &[u8]) -> BTreeMap<u
         if opener.work(part, CENTRAL_LEN).is_none() {
             return listed;
         }
-        let lens = [28, 30, 32].map(|field| le16(bytes, at + field).unwrap_or_default());
+        let lens = [28, 30, 32].map(|field| le16(bytes, at + field).unwrap_or_default()); // default: because a cut header is told below
         let [name_len, extra_len, comment_len] = lens;
         let (name, _) = clipped(bytes, at + CENTRAL_LEN, name_len);
         let (extra, _) = clipped(bytes, at + CENTRAL_LEN + name_len, extra_len);
-        let header = piece(bytes, at, CENTRAL_LEN).unwrap_or_default();
+        let header = piece(bytes, at, CENTRAL_LEN).unwrap_or_default(); // default: likewise
         let (Some(entry), Some(place)) = (Entry::read(header, 6, name, extra), le32(header, 42))
         else {
             part.closed(Reason::Damaged("the central directory is cut".to_owned()));
