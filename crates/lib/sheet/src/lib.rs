@@ -29,6 +29,7 @@ mod table;
 pub use deployer::{Deployed, HostWord, Pending, Product, Said, Word, deployer};
 pub use heading::{Column, Mapping};
 pub use row::{Asked, Severity};
+pub use table::decode;
 
 use grid::Grid;
 

@@ -254,8 +254,12 @@ fn text(bytes: &[u8]) -> Result<Vec<Grid>, SheetError> {
     Ok(vec![grid])
 }
 
-/// UTF-16 by its mark or its zeros, UTF-8, else the code page of western Windows.
-fn decode(bytes: &[u8]) -> Result<String, SheetError> {
+/// The text of a file that a person or a script saved: UTF-16 by its mark or its zeros, UTF-8, else the code page of
+/// western Windows.
+///
+/// # Errors
+/// [`SheetError::Unknown`] of what has zero bytes elsewhere and is no text.
+pub fn decode(bytes: &[u8]) -> Result<String, SheetError> {
     let utf16 = |encoding: &'static encoding_rs::Encoding| encoding.decode(bytes).0.into_owned();
     let zeros = |parity: usize| {
         let head = bytes.iter().take(256).skip(parity).step_by(2);

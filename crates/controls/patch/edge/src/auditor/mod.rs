@@ -328,8 +328,15 @@ impl Auditor {
         now: Time,
         say: Say<'_>,
     ) -> ControlFlow<()> {
-        let (Some(bench), Ok(of)) = (&self.bench, name.parse::<Host>()) else {
+        let Some(bench) = &self.bench else {
             return ControlFlow::Continue(());
+        };
+        let of = match name.parse::<Host>() {
+            Ok(of) => of,
+            Err(error) => {
+                let why = format!("{name:?} is not audited: {error}");
+                return say(vec![self.blind(&origin.name, &why)]);
+            }
         };
         let known = self.hosts.entry(name.to_owned()).or_default();
         let seen = print(files);
@@ -396,8 +403,15 @@ impl Auditor {
         }
         missed.retain(|host, _| !here.contains(host));
         for (name, (from, why)) in &missed {
-            let Ok(of) = name.parse::<Host>() else {
-                continue;
+            let of = match name.parse::<Host>() {
+                Ok(of) => of,
+                Err(error) => {
+                    let why = format!("it names {name:?}, which is no host: {error}");
+                    let list = from.parse();
+                    let list = list.unwrap_or_else(|_| "deployers".into()); // or: because a file may be called anything
+                    said.push(self.blind(&list, &why));
+                    continue;
+                }
             };
             let known = self.hosts.entry(name.clone()).or_default();
             known.inventory = Inventory {
@@ -415,7 +429,7 @@ impl Auditor {
         for name in gone {
             self.hosts.remove(&name);
             let Ok(host) = name.parse::<Host>() else {
-                continue;
+                continue; // because only hosts are kept
             };
             said.push(Sensed {
                 host,

@@ -266,6 +266,39 @@ fn the_administrators_own_columns_are_remembered_by_the_policy() {
     assert_eq!(asked.count(), 2, "{said:?}");
 }
 
+/// What PowerShell writes by itself is UTF-16, and a host that is not read from a list is missed by nobody.
+#[test]
+fn a_list_is_read_in_whatever_coding_and_a_line_that_names_no_host_is_told() {
+    let more = "[[patch.expect]]\nname = \"directory\"\npath = \"DIR/list.csv\"\n";
+    let mut office = Office::new("coding", more);
+    let list = office.dir.join("list.csv");
+    let utf16 = |text: &str| -> Vec<u8> {
+        let units = text.encode_utf16().flat_map(u16::to_le_bytes);
+        [0xff, 0xfe].into_iter().chain(units).collect()
+    };
+    fs::write(&list, utf16("Name\r\nWEB1\r\nKIOSK7.example.org\r\n")).unwrap();
+    let said = closings(&office.cycle(DAY));
+    assert!(said.iter().any(|(host, _)| host == "kiosk7"), "{said:?}");
+    fs::write(&list, "web1\nkiosk7\nweb\u{7}9\n").unwrap();
+    let said = office.cycle("2026-11-25T12:01:00Z");
+    let blind = said.iter().find_map(|sensed| match &sensed.fact {
+        Fact::Blind {
+            of: Watched::Feed(name),
+            why,
+        } if name.as_str() == "directory" => Some(why.why.to_string()),
+        _ => None,
+    });
+    let blind = blind.unwrap_or_else(|| panic!("{said:?}"));
+    assert!(blind.starts_with("line 3 names no host"), "{blind}");
+    // A folder may be called what no host can be.
+    alma(&office.dir, "web\u{1}1", "1.1.1k");
+    let said = office.cycle("2026-11-25T12:02:00Z");
+    let told = said.iter().any(|sensed| {
+        matches!(&sensed.fact, Fact::Blind { why, .. } if why.why.as_str().contains("is not audited"))
+    });
+    assert!(told, "{said:?}");
+}
+
 #[test]
 fn the_invented_host_is_red_and_leaves_nothing_behind() {
     let sheet = "[[patch.baseline]]\nname = \"sheet\"\npath = \"DIR/soll.csv\"\n";
