@@ -331,17 +331,13 @@ impl Auditor {
         let Some(bench) = &self.bench else {
             return ControlFlow::Continue(());
         };
-        let of = match name.parse::<Host>() {
-            Ok(of) => of,
-            Err(error) => {
-                let why = format!("{name:?} is not audited: {error}");
-                return say(vec![self.blind(&origin.name, &why)]);
-            }
+        let mut said = Vec::new();
+        let Some(of) = self.host_of(origin.name.as_str(), name, &mut said) else {
+            return say(said);
         };
         let known = self.hosts.entry(name.to_owned()).or_default();
         let seen = print(files);
         let changed = known.place.changed(seen, now) || known.round != Some(self.round);
-        let mut said = Vec::new();
         if changed {
             let files = host(name, files);
             let rows = audit(&files, bench, None);
@@ -403,15 +399,8 @@ impl Auditor {
         }
         missed.retain(|host, _| !here.contains(host));
         for (name, (from, why)) in &missed {
-            let of = match name.parse::<Host>() {
-                Ok(of) => of,
-                Err(error) => {
-                    let why = format!("it names {name:?}, which is no host: {error}");
-                    let list = from.parse();
-                    let list = list.unwrap_or_else(|_| "deployers".into()); // or: because a file may be called anything
-                    said.push(self.blind(&list, &why));
-                    continue;
-                }
+            let Some(of) = self.host_of(from, name, &mut said) else {
+                continue;
             };
             let known = self.hosts.entry(name.clone()).or_default();
             known.inventory = Inventory {
@@ -438,6 +427,20 @@ impl Auditor {
             });
         }
         say(said)
+    }
+
+    /// The host that a list names; one that cannot be a host is told of its list.
+    fn host_of(&self, list: &str, name: &str, said: &mut Vec<Sensed>) -> Option<Host> {
+        match name.parse() {
+            Ok(host) => Some(host),
+            Err(error) => {
+                let why = format!("{name:?} is not audited: {error}");
+                let list = list.parse();
+                let list = list.unwrap_or_else(|_| "deployers".into()); // or: because a file may be called anything
+                said.push(self.blind(&list, &why));
+                None
+            }
+        }
     }
 
     /// Plants an invented host with a patch missing, and audits it as every other.
