@@ -16,7 +16,7 @@ pub use intake::{
 pub use line::{level, stamp};
 pub use policy::{Logs, MAX_PHRASE_BYTES, Source};
 pub use shipped::RULES;
-pub use sigma_rules::{LevelName, Rules, RulesSection, SIGMA_RULES};
+pub use sigma_rules::{CUT_FIELD, LevelName, Rules, RulesSection, SIGMA_RULES};
 
 use std::collections::BTreeMap;
 

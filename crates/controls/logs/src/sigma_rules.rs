@@ -26,6 +26,9 @@ const LIMITS: Limits = Limits {
     value_bytes: 256,
 };
 
+/// The field of a parsed event of which something was cut off, at the limit of a value or of the event.
+pub const CUT_FIELD: &str = "cordon_cut";
+
 /// Most bytes of one value that a finding shows.
 const MAX_VALUE_BYTES: usize = 1024;
 
@@ -107,6 +110,8 @@ struct Buffers {
     scratch: Scratch,
     /// What came since the rules were loaded; nothing is judged by it.
     coverage: Coverage,
+    /// Events of it that the rules saw in part or not at all.
+    short: u64,
 }
 
 impl Rules {
@@ -151,6 +156,7 @@ impl Rules {
             event: sigma::Event::default(),
             scratch: Scratch::default(),
             coverage: engine.coverage(),
+            short: 0,
         };
         Ok(Self(Arc::new(Compiled {
             engine,
@@ -182,6 +188,11 @@ impl Rules {
         (coverage.events() > 0).then(|| self.0.engine.cannot_fire(coverage))
     }
 
+    /// How many events since then were cut at a limit, so that no rule saw them whole.
+    pub fn cut(&self) -> u64 {
+        self.buffers().short
+    }
+
     fn buffers(&self) -> MutexGuard<'_, Buffers> {
         let buffers = self.0.buffers.lock();
         buffers.unwrap_or_else(PoisonError::into_inner)
@@ -205,6 +216,7 @@ impl Rules {
             event: seen,
             scratch,
             coverage,
+            short,
         } = &mut *buffers;
         let source = sigma::LogSource::new(
             parsed.product.as_str(),
@@ -213,8 +225,10 @@ impl Rules {
         );
         seen.set_sources(Arc::new(vec![source]));
         if seen.read_json(parsed.fields.as_str().as_bytes()).is_err() {
-            return; // because whoever parsed it counts what could not be parsed
+            *short += 1;
+            return;
         }
+        *short += u64::from(seen.get(CUT_FIELD).next().is_some());
         compiled.engine.saw(seen, coverage);
         let mut matched = Vec::new();
         compiled

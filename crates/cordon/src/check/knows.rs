@@ -83,7 +83,7 @@ fn logs(engine: &Engine, sources: &[&Outlook]) -> Knows {
     )
 }
 
-/// How many rules look at them, how many were refused, and how many wait for what never came.
+/// How many rules look at them, how many were refused, how many wait for what never came, and what none saw whole.
 fn rules(engine: &Engine) -> (String, Option<String>) {
     let Some(logs) = engine.control::<Logs>() else {
         return (String::new(), None);
@@ -103,7 +103,11 @@ fn rules(engine: &Engine) -> (String, Option<String>) {
             Some("cordon logs scan --cannot LOGS".to_owned()),
         ),
     };
-    (format!(", {many}{refused}{waiting}"), how)
+    let cut = match rules.cut() {
+        0 => String::new(),
+        cut => format!(", {} cut at a limit", plural(size(cut), "event")),
+    };
+    (format!(", {many}{refused}{waiting}{cut}"), how)
 }
 
 fn patch(engine: &Engine) -> Knows {

@@ -84,7 +84,12 @@ fn a_line_that_a_rule_describes_is_on_the_page_at_once() {
         "var/log/auth.log",
         "{\"Event\":{\"System\":{\"Provider\":{\"#attributes\":{\"Name\":\"Microsoft-Windows-Eventlog\"}},\"EventID\":1102,\"Channel\":\"Security\",\"Computer\":\"pc1\"}}}\n",
     );
-    up.until(|page| waiting(page).is_none_or(|now| now < before));
+    let page = up.until(|page| waiting(page).is_none_or(|now| now < before));
+    assert!(!page.contains("cut at a limit"), "{page}");
+    // Of what is longer than an event may be, no rule sees the rest, and that is told.
+    let long = format!("{{\"message\":\"{}\"}}\n", "x".repeat(3000));
+    append(&root, "var/log/auth.log", &long);
+    up.until(|page| page.contains("1 event cut at a limit"));
     drop(up);
     fs::remove_dir_all(root).unwrap();
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use cordon_logs::CUT_FIELD;
 use cordon_model::Fact;
 use cordon_model::{Host, MAX_TEXT_BYTES, Parsed, Sensed, SourceName, Text, Time};
 use records::{Format, Kind, Options, Record};
@@ -32,8 +33,6 @@ pub struct Parser {
     held: Vec<String>,
     /// When the last line came, for dates without a year.
     at: Option<Time>,
-    /// Lines of which nothing but their text could be read, since the start.
-    pub unread: u64,
 }
 
 impl Parser {
@@ -61,8 +60,8 @@ impl Parser {
             from += count;
             match form {
                 Form::Audit => self.audit(run, &mut out),
-                Form::Json => self.unread += each(run, Format::Json, self.at, &mut out),
-                Form::Line => self.unread += each(run, Format::Syslog, self.at, &mut out),
+                Form::Json => each(run, Format::Json, self.at, &mut out),
+                Form::Line => each(run, Format::Syslog, self.at, &mut out),
             }
         }
         if had_none && !self.held.is_empty() {
@@ -121,18 +120,15 @@ fn together(lines: &[String], at: Option<Time>, out: &mut Out<'_>) {
     }
 }
 
-/// Each line by itself; how many could not be read.
-fn each(lines: &[String], format: Format, at: Option<Time>, out: &mut Out<'_>) -> u64 {
-    let mut unread = 0;
+/// Each line by itself; of one that cannot be read its text is left to the rules.
+fn each(lines: &[String], format: Format, at: Option<Time>, out: &mut Out<'_>) {
     for line in lines {
         let before = out.all.len();
         let text = format!("{line}\n");
         if read(&text, format, at, out).is_err() || out.all.len() == before {
-            unread += 1;
             out.plain(line);
         }
     }
-    unread
 }
 
 fn read(
@@ -160,12 +156,15 @@ struct Out<'o> {
 impl Out<'_> {
     fn record(&mut self, record: &Record) {
         let mut fields = BTreeMap::<&str, Vec<Value>>::new();
+        let mut short = false;
         for (name, kind, value) in record.fields() {
             let value = match kind {
                 Kind::Null => Value::Null,
                 Kind::Bool => Value::Bool(value == "true"),
-                Kind::Number => serde_json::from_str(value).unwrap_or_else(|_| cut(value)), // or: because it is no number of JSON
-                Kind::Text => cut(value),
+                Kind::Number => {
+                    serde_json::from_str(value).unwrap_or_else(|_| cut(value, &mut short))
+                } // or: because it is no number of JSON
+                Kind::Text => cut(value, &mut short),
             };
             fields.entry(name).or_default().push(value);
         }
@@ -177,29 +176,44 @@ impl Out<'_> {
             fields,
             said.map(Time::from_millis),
             [source.product, source.category, source.service],
+            short,
         );
     }
 
     /// A line of which only its text is known.
     fn plain(&mut self, line: &str) {
-        let fields = BTreeMap::from([("message", vec![cut(line)])]);
-        self.put(fields, None, ["linux", "", ""]);
+        let mut short = false;
+        let fields = BTreeMap::from([("message", vec![cut(line, &mut short)])]);
+        self.put(fields, None, ["linux", "", ""], short);
     }
 
-    fn put(&mut self, fields: BTreeMap<&str, Vec<Value>>, said: Option<Time>, of: [&str; 3]) {
+    /// `short` is whether a value was cut. Rules do not see what was cut off, so the event says that it was.
+    fn put(
+        &mut self,
+        fields: BTreeMap<&str, Vec<Value>>,
+        said: Option<Time>,
+        of: [&str; 3],
+        mut short: bool,
+    ) {
         let mut object = Map::new();
-        let mut bytes = 2;
+        let mut bytes = CUT_FIELD.len() + "{\"\":true}".len();
         for (name, mut values) in fields {
             let value = match values.len() {
                 1 => values.remove(0),
                 _ => Value::Array(values),
             };
-            bytes += name.len() + value.to_string().len() + 4;
+            let name = Value::String(name.to_owned());
+            bytes += name.to_string().len() + value.to_string().len() + ":,".len();
             if bytes >= MAX_TEXT_BYTES {
-                object.insert("cordon_cut".to_owned(), Value::Bool(true)); // told to who reads the event
+                short = true;
                 break;
             }
-            object.insert(name.to_owned(), value);
+            if let Value::String(name) = name {
+                object.insert(name, value);
+            }
+        }
+        if short {
+            object.insert(CUT_FIELD.to_owned(), Value::Bool(true));
         }
         let [product, category, service] = of.map(Text::new);
         let parsed = Parsed {
@@ -217,7 +231,8 @@ impl Out<'_> {
     }
 }
 
-fn cut(value: &str) -> Value {
+fn cut(value: &str, short: &mut bool) -> Value {
+    *short |= value.len() > MAX_VALUE_BYTES;
     let end = value.floor_char_boundary(MAX_VALUE_BYTES.min(value.len()));
     Value::String(value.get(..end).unwrap_or(value).to_owned()) // or: because it is a boundary
 }
@@ -255,6 +270,34 @@ mod tests {
         assert_eq!(all[0].1["a1"], "/etc/ssh/sshd_config");
         assert_eq!(all[0].1["exe"], "/bin/cat");
         assert_eq!(all[1].1["type"], "DAEMON_END");
+    }
+
+    /// Whatever its names and values are, an event stays JSON, and says when it is not whole.
+    #[test]
+    fn an_event_that_is_too_large_is_cut_and_says_so() {
+        let long = format!(r#"{{"CommandLine":"{}"}}"#, "x".repeat(3000));
+        let wide: Vec<String> = (0..5000)
+            .map(|number| format!(r#""\"\"\"\"{number}":1"#))
+            .collect();
+        let wide = format!("{{{}}}", wide.join(","));
+        let edge = (1..40).map(|more| {
+            format!(
+                r#"{{"a":1,{}"b":"{}"}}"#,
+                r#""c":{"d":[]},"#,
+                "\\u0001".repeat(more)
+            )
+        });
+        let lines: Vec<String> = [long, wide].into_iter().chain(edge).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let all = parsed(&[&lines]);
+        assert_eq!(all.len(), 41);
+        assert_eq!(all[0].1[CUT_FIELD], true);
+        assert_eq!(
+            all[0].1["CommandLine"].as_str().unwrap().len(),
+            MAX_VALUE_BYTES
+        );
+        assert_eq!(all[1].1[CUT_FIELD], true);
+        assert!(all[2].1.get(CUT_FIELD).is_none(), "{:?}", all[2]);
     }
 
     #[test]
