@@ -38,7 +38,7 @@ pub(crate) fn guess(grid: &Grid, meanings: &[(&str, Column)]) -> Option<Mapping>
         // Letters are no words, and what stands in a column says more than a word that may be of another language.
         let by_word = at_heading > 0 && !naming.contains_key(at);
         let meant = Column::of(heading, meanings).map(|(column, _)| column);
-        let meant = meant.filter(|_| by_word || is_said(heading, meanings));
+        let meant = meant.filter(|_| by_word || Column::said(heading, meanings).is_some());
         let by_content = || naming.contains_key(at).then_some(Column::Bulletin);
         if let Some(column) = meant.or_else(by_content) {
             columns.insert(*at, column);
@@ -70,11 +70,6 @@ fn letter(column: u32) -> String {
         left = (left - 1) / 26;
     }
     letters.iter().rev().collect()
-}
-
-fn is_said(heading: &str, meanings: &[(&str, Column)]) -> bool {
-    let heading = heading.trim().to_lowercase();
-    meanings.iter().any(|(of, _)| of.to_lowercase() == heading)
 }
 
 fn names_update(cell: &Cell) -> bool {

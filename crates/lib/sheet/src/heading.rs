@@ -362,10 +362,8 @@ impl Column {
 
     /// The column of a heading, and whether the heading says only that, which is so where a person says it.
     pub(crate) fn of(heading: &str, meanings: &[(&str, Self)]) -> Option<(Self, bool)> {
-        let heading = heading.trim();
-        let said = |(of, _): &&(&str, Self)| of.to_lowercase() == heading.to_lowercase();
-        if let Some((_, column)) = meanings.iter().find(said) {
-            return Some((*column, true));
+        if let Some(column) = Self::said(heading, meanings) {
+            return Some((column, true));
         }
         let lower = heading.to_lowercase();
         let plain = lower.trim_matches(|c: char| !c.is_alphanumeric() && c != '=' && c != '>');
@@ -384,6 +382,14 @@ impl Column {
             .iter()
             .find(|(_, words)| words.iter().any(|word| parts.contains(word)))
             .map(|(column, _)| (*column, false))
+    }
+
+    /// What a person says that a heading means, in capitals or not.
+    pub fn said(heading: &str, meanings: &[(&str, Self)]) -> Option<Self> {
+        let heading = heading.trim().to_lowercase();
+        let mut all = meanings.iter();
+        all.find(|(of, _)| of.trim().to_lowercase() == heading)
+            .map(|(_, column)| *column)
     }
 
     /// Whether a row can be judged by it.
@@ -515,10 +521,10 @@ fn reads_as_heading(parts: &[&Row], meanings: &[(&str, Column)]) -> bool {
         .values()
         .filter(|cell| Column::of(cell.text(), meanings).is_some())
         .count();
-    let said = headings(parts).into_values().any(|heading| {
-        let heading = heading.trim().to_lowercase();
-        meanings.iter().any(|(of, _)| of.to_lowercase() == heading)
-    });
+    let all = headings(parts);
+    let said = all
+        .values()
+        .any(|heading| Column::said(heading, meanings).is_some());
     let mut below = more.iter().flat_map(|row| row.values());
     (said || known * 2 >= first.len())
         && below.all(|cell| !cell.text().contains(|c: char| c.is_ascii_digit()))

@@ -82,16 +82,13 @@ impl Sheets {
             }
             all.push((path.clone(), reading));
         }
-        for (heading, column) in &meanings {
-            let in_sheet = |of: &Mapping| of.headings.values().any(|one| is(heading, one));
-            if !all
-                .iter()
-                .flat_map(|(_, read)| &read.mappings)
-                .any(in_sheet)
-            {
+        for meaning in &meanings {
+            let is = |heading: &String| Column::said(heading, &[*meaning]).is_some();
+            let mut mappings = all.iter().flat_map(|(_, read)| &read.mappings);
+            if !mappings.any(|mapping| mapping.headings.values().any(is)) {
+                let (heading, column) = (meaning.0, meaning.1.name());
                 notes.push(format!(
-                    "no sheet has the heading `{heading}` that was said to mean {}",
-                    column.name()
+                    "no sheet has the heading `{heading}` that was said to mean {column}"
                 ));
             }
         }
@@ -117,6 +114,11 @@ impl Sheets {
     pub fn extend(&mut self, others: Self) {
         self.all.extend(others.all);
         self.notes.extend(others.notes);
+    }
+
+    /// What a person said of columns that fits no sheet, and what was remembered and does no more.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Whether none was given.
@@ -226,16 +228,10 @@ fn meaning(text: &str) -> Result<(&str, Column), SheetUnread> {
 /// Puts in what a person said in place of what was guessed.
 fn mean(mapping: &mut Mapping, meanings: &[(&str, Column)]) {
     for (at, heading) in &mapping.headings {
-        let said = meanings.iter().find(|(said, _)| is(said, heading));
-        if let Some((_, column)) = said {
-            mapping.columns.insert(*at, *column);
+        if let Some(column) = Column::said(heading, meanings) {
+            mapping.columns.insert(*at, column);
         }
     }
-}
-
-/// Whether a person means this heading, in capitals or not.
-fn is(said: &str, heading: &str) -> bool {
-    said.to_lowercase() == heading.trim().to_lowercase()
 }
 
 fn known(row: &Asked, feeds: &Feeds) -> bool {

@@ -228,6 +228,7 @@ impl Auditor {
                         },
                         None,
                     ));
+                    said.extend(sheets.notes().iter().map(|note| self.blind(name, note)));
                     all.extend(sheets);
                 }
                 Err(error) => said.push(self.blind(name, &error.why)),

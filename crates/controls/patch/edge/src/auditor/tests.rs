@@ -264,6 +264,14 @@ fn the_administrators_own_columns_are_remembered_by_the_policy() {
         matches!(&sensed.fact, Fact::Audited(row) if row.asked == Asked::Baseline && row.owner.as_str() == "Ute")
     });
     assert_eq!(asked.count(), 2, "{said:?}");
+    // Somebody renames the column: what the policy says of it is true of nothing any more.
+    let renamed = "Paket;Version;Zuletzt von\nopenssl;1:3.5;Ute\n";
+    fs::write(office.dir.join("soll.csv"), renamed).unwrap();
+    let said = office.cycle("2026-11-25T12:01:00Z");
+    let told = said.iter().any(|sensed| {
+        matches!(&sensed.fact, Fact::Blind { why, .. } if why.why.as_str().contains("no sheet has the heading `Wer`"))
+    });
+    assert!(told, "{said:?}");
 }
 
 /// What PowerShell writes by itself is UTF-16, and a host that is not read from a list is missed by nobody.

@@ -316,16 +316,8 @@ fn tell_cannot(rules: &Rules, coverage: Option<&Coverage>, out: &mut Out<'_>) ->
 
 /// The last line: how much was looked at, and by how much.
 fn close(tally: &Tally, rules: &Rules, out: &mut Out<'_>) -> Result<(), Stop> {
-    let cannot = tally.coverage.as_ref().map_or(0, |coverage| {
-        let all = 0..rules.engine.rules().len();
-        all.filter(|rule| {
-            !matches!(
-                rules.engine.can_fire(*rule, coverage),
-                None | Some(CanFire::Yes)
-            )
-        })
-        .count()
-    });
+    let coverage = tally.coverage.as_ref();
+    let cannot = coverage.map_or(0, |coverage| rules.engine.cannot_fire(coverage));
     let cannot = count(u64::try_from(cannot).unwrap_or(u64::MAX));
     let lost = if tally.lost > 0 || tally.partial > 0 {
         format!(
