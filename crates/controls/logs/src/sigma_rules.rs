@@ -228,7 +228,8 @@ impl Rules {
             *short += 1;
             return;
         }
-        *short += u64::from(seen.get(CUT_FIELD).next().is_some());
+        let cut = seen.get(CUT_FIELD).next().is_some() || seen.left_out() > 0;
+        *short += u64::from(cut);
         compiled.engine.saw(seen, coverage);
         let mut matched = Vec::new();
         compiled

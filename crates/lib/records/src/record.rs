@@ -1,6 +1,8 @@
 //! One event as names and values, in buffers that are used again for the next one: a reader that
 //! allocates for each field is slower than the engine behind it.
 
+pub use flatjson::Kind;
+
 use crate::stamp::Stamp;
 
 /// Fields of one event; what is over is counted as [`crate::LossKind::Fields`].
@@ -17,19 +19,6 @@ pub trait Sink {
     fn bool(&mut self, name: &str, value: bool);
     /// A field that is there and holds nothing.
     fn null(&mut self, name: &str);
-}
-
-/// What a value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// There, and nothing. An empty text is something else.
-    Null,
-    /// `true` or `false`.
-    Bool,
-    /// A number, in decimal as it was written.
-    Number,
-    /// Text.
-    Text,
 }
 
 /// Where an event is in its file. Bytes are those of the text, unpacked and as UTF-8.

@@ -4,23 +4,12 @@
 
 use std::sync::Arc;
 
+pub use flatjson::Kind;
+
 use crate::{intern, number::Number, pattern::lower_into, rule::LogSource, windows};
 
 /// Values of one event; the rest is counted in [`Event::left_out`].
 pub const MAX_VALUES: usize = 16_384;
-
-/// What a value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// There, and nothing. Absent is something else, and so is an empty text.
-    Null,
-    /// `true` or `false`, as text.
-    Bool,
-    /// A number.
-    Number,
-    /// Text.
-    Text,
-}
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Value {

@@ -87,7 +87,7 @@ pub use engine::Engine;
 pub use error::{Reason, Refused};
 pub use event::{Event, Fields, Kind, MAX_VALUES};
 pub use explain::{Explained, Explanation, MAX_SHOWN_VALUES, explain};
-pub use json::{JsonError, MAX_JSON_BYTES};
+pub use json::{JsonError, MAX_JSON_BYTES, MAX_JSON_NESTING};
 pub use number::Number;
 pub use pattern::{Pattern, Token};
 pub use read::{

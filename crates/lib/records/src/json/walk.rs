@@ -1,11 +1,9 @@
 //! The fields of one JSON text, streamed: no tree is built. Windows events come in many wrappings
 //! (`evtx`, Winlogbeat, XML turned into JSON); their fields get the names that rules use.
 
-use std::fmt::{self, Write as _};
+use flatjson::{Kind, Sink, walk};
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-
-use crate::record::{Kind, Record};
+use crate::record::Record;
 
 /// Objects and arrays inside of one another; an event that is deeper is lost and told.
 pub const MAX_NESTING: usize = 64;
@@ -25,21 +23,8 @@ pub(crate) fn fields(json: &str, record: &mut Record, whole: Whole) -> Result<()
         Whole::Document => At::Root,
         Whole::Part => At::Plain,
     };
-    let mut walk = Walk {
-        path: std::mem::take(&mut record.path),
-        record,
-        depth: 0,
-    };
-    walk.path.clear();
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    let member = Member {
-        walk: &mut walk,
-        at,
-        root: true,
-    };
-    let read = member.deserialize(&mut deserializer);
-    let read = read.and_then(|()| deserializer.end());
-    let path = std::mem::take(&mut walk.path);
+    let mut path = std::mem::take(&mut record.path);
+    let read = walk(json, MAX_NESTING, &mut path, at, &mut Named(record));
     record.path = path;
     read.map_err(|error| error.to_string())
 }
@@ -83,51 +68,64 @@ impl At {
     }
 }
 
-struct Walk<'r> {
-    record: &'r mut Record,
-    path: String,
-    depth: usize,
-}
+/// Names fields as rules call them.
+struct Named<'r>(&'r mut Record);
 
-impl Walk<'_> {
-    /// A value is at the path.
-    fn leaf(&mut self, at: At, kind: Kind, write: impl FnOnce(&mut String)) {
+impl Sink for Named<'_> {
+    type At = At;
+
+    fn value(&mut self, path: &str, at: At, kind: Kind, write: impl FnOnce(&mut String)) {
         match at {
-            At::System(from) => self.system(from, kind, write),
+            At::System(from) => self.system(path.get(from..).unwrap_or(""), kind, write),
             At::Data(from) => {
-                let short = self.path.get(from..).unwrap_or("");
+                let short = path.get(from..).unwrap_or("");
                 let short = short.strip_suffix(".#text").unwrap_or(short);
                 // An element without fields is its own name; attributes are of XML and not of the event.
                 let short = if short.is_empty() {
-                    self.path.rsplit('.').next().unwrap_or("")
+                    path.rsplit('.').next().unwrap_or("")
                 } else {
                     short
                 };
                 if !(short.starts_with("#attributes") || short.starts_with("@xmlns")) {
-                    self.record.add(short, kind, write);
+                    self.0.add(short, kind, write);
                 }
             }
             At::Beat(from) => {
-                let index = self.record.len();
-                self.record.add(&self.path, kind, write);
-                let short = self.path.get(from..).unwrap_or("");
+                let index = self.0.len();
+                self.0.add(path, kind, write);
+                let short = path.get(from..).unwrap_or("");
                 if !short.is_empty() {
-                    self.record.alias(index, short);
+                    self.0.alias(index, short);
                 }
             }
             At::Nothing => {}
             At::Root | At::Event | At::UserData | At::Winlog | At::Plain => {
-                self.record.add(&self.path, kind, write);
+                self.0.add(path, kind, write);
             }
         }
     }
 
+    fn below(&self, at: At, key: &str, end: usize) -> At {
+        at.below(key, end)
+    }
+
+    fn taken(&self) -> usize {
+        self.0.len()
+    }
+
+    fn closed(&mut self, path: &str, at: At, before: usize) {
+        if matches!(at, At::Data(_)) && path.ends_with(".Data") {
+            self.named_data(before);
+        }
+    }
+}
+
+impl Named<'_> {
     /// `Provider.#attributes.Name` is `Provider_Name`, `EventID.#text` is `EventID`.
-    fn system(&mut self, from: usize, kind: Kind, write: impl FnOnce(&mut String)) {
-        let short = self.path.get(from..).unwrap_or("");
+    fn system(&mut self, short: &str, kind: Kind, write: impl FnOnce(&mut String)) {
         if !short.contains('.') {
             if !short.is_empty() {
-                self.record.add(short, kind, write);
+                self.0.add(short, kind, write);
             }
             return;
         }
@@ -142,20 +140,20 @@ impl Walk<'_> {
             return;
         }
         if attribute.is_empty() {
-            self.record.add(element, kind, write);
+            self.0.add(element, kind, write);
         } else {
             let mut name = String::with_capacity(element.len() + attribute.len() + 1);
             name.push_str(element);
             name.push('_');
             name.push_str(attribute);
-            self.record.add(&name, kind, write);
+            self.0.add(&name, kind, write);
         }
     }
 
     /// `{"@Name": "X", "#text": "v"}` in a list `Data` is the field `X`.
     fn named_data(&mut self, mark: usize) {
         let (mut name, mut text) = (None, None);
-        for (index, (field, _, value)) in self.record.since(mark).enumerate() {
+        for (index, (field, _, value)) in self.0.since(mark).enumerate() {
             match field.rsplit_once('.').map_or(field, |(_, last)| last) {
                 "@Name" | "Name" | "name" | "_Name" => name = Some(value.to_owned()),
                 "#text" | "$t" | "text" | "Value" | "content" | "_" | "Text" | "Data" => {
@@ -168,168 +166,10 @@ impl Walk<'_> {
             return;
         };
         if let Some(index) = text {
-            self.record.keep_as(mark, mark + index, &name);
+            self.0.keep_as(mark, mark + index, &name);
         } else {
-            self.record.truncate(mark);
-            self.record.add(&name, Kind::Null, |_| {});
+            self.0.truncate(mark);
+            self.0.add(&name, Kind::Null, |_| {});
         }
-    }
-}
-
-/// A value at the path.
-struct Member<'w, 'r> {
-    walk: &'w mut Walk<'r>,
-    at: At,
-    /// The whole text, which must be an object.
-    root: bool,
-}
-
-impl Member<'_, '_> {
-    fn leaf<E: serde::de::Error>(
-        self,
-        kind: Kind,
-        write: impl FnOnce(&mut String),
-    ) -> Result<(), E> {
-        if self.root {
-            return Err(E::custom("expected an object"));
-        }
-        self.walk.leaf(self.at, kind, write);
-        Ok(())
-    }
-
-    fn display<E: serde::de::Error>(self, value: impl fmt::Display) -> Result<(), E> {
-        self.leaf(Kind::Number, |values| {
-            let written = write!(values, "{value}");
-            debug_assert!(written.is_ok()); // a `String` takes all that is written
-        })
-    }
-
-    fn deeper<E: serde::de::Error>(&mut self) -> Result<(), E> {
-        self.walk.depth += 1;
-        if self.walk.depth > MAX_NESTING {
-            return Err(E::custom(format!("nested deeper than {MAX_NESTING}")));
-        }
-        Ok(())
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Member<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Member<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
-        let text = if value { "true" } else { "false" };
-        self.leaf(Kind::Bool, |values| values.push_str(text))
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
-        self.display(value)
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
-        self.display(value)
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
-        self.display(value)
-    }
-
-    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
-        self.leaf(Kind::Text, |values| values.push_str(value))
-    }
-
-    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
-        self.leaf(Kind::Null, |_| {})
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
-        if self.root {
-            return Err(A::Error::custom("expected an object"));
-        }
-        self.deeper()?;
-        let mut any = false;
-        while items
-            .next_element_seed(Member {
-                walk: &mut *self.walk,
-                at: self.at,
-                root: false,
-            })?
-            .is_some()
-        {
-            any = true;
-        }
-        if !any {
-            self.walk.leaf(self.at, Kind::Null, |_| {});
-        }
-        self.walk.depth -= 1;
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
-        self.deeper()?;
-        let (base, mark) = (self.walk.path.len(), self.walk.record.len());
-        let mut any = false;
-        loop {
-            self.walk.path.truncate(base);
-            if base != 0 {
-                self.walk.path.push('.');
-            }
-            let from = self.walk.path.len();
-            if members.next_key_seed(KeyOf(&mut self.walk.path))?.is_none() {
-                break;
-            }
-            any = true;
-            let end = self.walk.path.len();
-            let at = self.at.below(self.walk.path.get(from..).unwrap_or(""), end);
-            members.next_value_seed(Member {
-                walk: &mut *self.walk,
-                at,
-                root: false,
-            })?;
-        }
-        self.walk.path.truncate(base);
-        if !any && base != 0 {
-            self.walk.leaf(self.at, Kind::Null, |_| {});
-        }
-        if matches!(self.at, At::Data(_)) && self.walk.path.ends_with(".Data") {
-            self.walk.named_data(mark);
-        }
-        self.walk.depth -= 1;
-        Ok(())
-    }
-}
-
-/// Appends a key to the path.
-struct KeyOf<'p>(&'p mut String);
-
-impl<'de> DeserializeSeed<'de> for KeyOf<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for KeyOf<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<(), E> {
-        self.0.push_str(key);
-        Ok(())
     }
 }
