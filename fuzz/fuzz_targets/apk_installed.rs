@@ -1,5 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    drop(pkgdb::apk_installed(bytes));
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cordon_fuzz::apk_installed(bytes));

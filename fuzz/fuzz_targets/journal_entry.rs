@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| drop(cordon_logs_edge::journal::read_entry(bytes)));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cordon_fuzz::journal_entry(bytes));

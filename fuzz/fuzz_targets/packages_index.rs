@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| drop(cordon_patch::read_packages_index(bytes)));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cordon_fuzz::packages_index(bytes));

@@ -1,5 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    drop(pkgdb::rpmdb_bdb(bytes));
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cordon_fuzz::rpmdb_bdb(bytes));

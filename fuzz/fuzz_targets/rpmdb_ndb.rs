@@ -1,5 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    drop(pkgdb::rpmdb_ndb(bytes));
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cordon_fuzz::rpmdb_ndb(bytes));

@@ -1,30 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    judged(&advisory::secdb("fuzz", [bytes]));
-});
-
-/// Whatever was read is indexed, and a fleet of its own packages is judged.
-fn judged(feed: &advisory::Feed) {
-    let index = advisory::Index::new(
-        std::slice::from_ref(feed),
-        advisory::Options { all_classes: true },
-    );
-    for row in &feed.rows {
-        let version = match &row.fix {
-            advisory::Fix::In(version) | advisory::Fix::After(version) => version.as_str(),
-            _ => "1-1",
-        };
-        let package = advisory::Installed {
-            name: &row.package,
-            version,
-            ..advisory::Installed::default()
-        };
-        let packages = [package];
-        let audit = index.judge(&advisory::Inventory {
-            release: &row.release,
-            packages: &packages,
-        });
-        assert!(audit.covered);
-    }
-}
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cordon_fuzz::secdb(bytes));
