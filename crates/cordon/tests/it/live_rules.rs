@@ -84,7 +84,7 @@ fn a_line_that_a_rule_describes_is_on_the_page_at_once() {
         "var/log/auth.log",
         "{\"Event\":{\"System\":{\"Provider\":{\"#attributes\":{\"Name\":\"Microsoft-Windows-Eventlog\"}},\"EventID\":1102,\"Channel\":\"Security\",\"Computer\":\"pc1\"}}}\n",
     );
-    let page = up.until(|page| waiting(page).is_none_or(|now| now < before));
+    let page = up.until(|page| waiting(page).is_some_and(|now| now < before));
     assert!(!page.contains("cut at a limit"), "{page}");
     // Of what is longer than an event may be, no rule sees the rest, and that is told.
     let long = format!("{{\"message\":\"{}\"}}\n", "x".repeat(3000));
